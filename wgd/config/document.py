@@ -1,0 +1,171 @@
+"""The configuration as frozen values: everything checked, every name kept, every address canonical.
+
+`wgd.config` makes these from TOML; the kinds read them. No text that still needs parsing passes here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+
+from wgd.model import Secret
+
+IPNetwork = IPv4Network | IPv6Network
+IPInterface = IPv4Interface | IPv6Interface
+
+ANY = "any"
+INTERNET = "internet"
+
+
+class Role(enum.StrEnum):
+    """A hub waits for its peers; a spoke knows where to find them."""
+
+    HUB = "hub"
+    SPOKE = "spoke"
+
+
+class Forwarding(enum.StrEnum):
+    """Whether wgd decides what is forwarded through an interface."""
+
+    RULES = "rules"
+    UNMANAGED = "unmanaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to start looking for a peer. `host` is an address (without brackets) or a DNS name."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """`tcp/80`, `udp/5000-5010`, or `icmp` (then first = last = 0; both ICMP versions)."""
+
+    protocol: str
+    first: int = 0
+    last: int = 0
+
+    def __str__(self) -> str:
+        if self.protocol == "icmp":
+            return "icmp"
+        return f"{self.protocol}/{self.first}" + (f"-{self.last}" if self.last != self.first else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One `[peers.NAME]`. `public_key` is 32 bytes; `persistent_keepalive` in seconds, 0 is off.
+
+    `routes`: whether its allowed IPs become routes. `expires` is timezone-aware. `endpoint` is None
+    on a hub unless the hub dials the peer on purpose (endpoint and keepalive together).
+    """
+
+    name: str
+    public_key: bytes
+    allowed_ips: tuple[IPNetwork, ...]
+    endpoint: Endpoint | None = None
+    persistent_keepalive: int = 0
+    preshared_key: Secret | None = None
+    routes: bool = True
+    enabled: bool = True
+    expires: datetime.datetime | None = None
+
+    def active(self, now: float) -> bool:
+        """Enabled and not expired at `now`, in seconds since the epoch."""
+        return self.enabled and (self.expires is None or self.expires.timestamp() > now)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a rule: the words as written, in order.
+
+    Each word is a peer name, a network name, `any`, `internet`, or a CIDR; `networks` holds what the
+    CIDRs and network names stand for, `peers` the peer names.
+    """
+
+    words: tuple[str, ...]
+    networks: tuple[IPNetwork, ...] = ()
+    peers: tuple[str, ...] = ()
+    any: bool = False
+    internet: bool = False
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One `[[forward]]`: `source` may open flows to `target`, on `ports` (empty: everything).
+
+    `incoming`/`outgoing` (the keys `in`, `out`) bind the side that is not behind the WireGuard
+    interface to a device name.
+    """
+
+    source: Side
+    target: Side
+    ports: tuple[PortRange, ...] = ()
+    incoming: str | None = None
+    outgoing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Masquerade:
+    """One `[[masquerade]]`: what came in from the interface and leaves by device `out` towards `target`."""
+
+    out: str
+    target: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One `/etc/wgd/NAME.toml` with its drop-ins.
+
+    `private_key` is clamped. `listen_port` None: whatever the kernel chose stays. `mtu` None: the
+    kernel's default; 0: "auto". `networks` holds those of `wgd.toml` too. Peers are in file order.
+    """
+
+    name: str
+    private_key: Secret
+    addresses: tuple[IPInterface, ...]
+    role: Role = Role.SPOKE
+    listen_port: int | None = None
+    mtu: int | None = None
+    fwmark: int = 0
+    adopt: bool = False
+    enabled: bool = True
+    forwarding: Forwarding = Forwarding.UNMANAGED
+    networks: Mapping[str, tuple[IPNetwork, ...]] = field(default_factory=dict)
+    peers: tuple[Peer, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    masquerades: tuple[Masquerade, ...] = ()
+
+    def peer(self, name: str) -> Peer | None:
+        """The peer of that name."""
+        return next((peer for peer in self.peers if peer.name == name), None)
+
+
+MTU_AUTO = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All interfaces by name. `held` interfaces are claimed by a file that cannot be used and has no
+    accepted copy: nothing of theirs may be touched."""
+
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+
+    def enabled(self) -> tuple[Interface, ...]:
+        """The interfaces that should exist."""
+        return tuple(interface for interface in self.interfaces.values() if interface.enabled)
+
+    def managed(self) -> tuple[str, ...]:
+        """Names of all interfaces wgd speaks for, sorted."""
+        return tuple(sorted({i.name for i in self.enabled()} | self.held))

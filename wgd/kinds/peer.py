@@ -1,0 +1,236 @@
+"""Kind `peer`: who may talk to the interface, and which addresses are theirs.
+
+Marker: its link; a peer on a link of ours that no file lists is a leftover.
+Quirks: re-adding a peer loses its session, counters, endpoint and the replay floor of its handshakes, so a
+    peer is only ever edited. REPLACE_ALLOWEDIPS leaves a gap, so prefixes are appended; one that goes is
+    moved to a dummy peer, which is then removed. Adding a prefix to another peer moves it there.
+    A configured endpoint is a hint: the live one is where the peer is.
+Deletes when: it stands on a link of ours and no enabled, unexpired peer has its public key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wgd.config.document import Config, Interface, IPNetwork
+from wgd.config.document import Peer as ConfiguredPeer
+from wgd.model import OURS, Change, Op, Ref, Secret, Stage, State
+from wgd.protocols import Kind
+
+SocketAddress = tuple[str, int]
+"""An address without brackets, and a port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One peer of a device.
+
+    Wanted: `endpoint` is where to start looking (None: wait for the peer), `configured` the text it comes
+    from. Observed: `endpoint` is the live one, `pushed` the configured text that wgd last set (this boot),
+    `last_handshake` seconds since the epoch (0: never), `received`/`sent` bytes.
+    `allowed_ips` has each prefix once.
+    """
+
+    interface: str
+    public_key: bytes
+    allowed_ips: frozenset[IPNetwork]
+    preshared_key: Secret | None = None
+    persistent_keepalive: int = 0
+    name: str = ""
+    endpoint: SocketAddress | None = None
+    configured: str | None = None
+    pushed: str | None = None
+    last_handshake: float = 0.0
+    received: int = 0
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEdit:
+    """What to change of one peer; None leaves a thing as it is.
+
+    `add_allowed_ips` are appended (and taken from whoever has them). `preshared_key`: 32 zero bytes remove
+    it. `only_existing`: do not make the peer if it is gone. `remove` wins over everything else.
+    `configured`: the endpoint text to note as pushed.
+    """
+
+    public_key: bytes
+    name: str = ""
+    remove: bool = False
+    only_existing: bool = False
+    preshared_key: Secret | None = None
+    persistent_keepalive: int | None = None
+    endpoint: SocketAddress | None = None
+    configured: str | None = None
+    add_allowed_ips: tuple[IPNetwork, ...] = ()
+
+
+NO_PRESHARED_KEY = Secret(bytes(32))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeersSet(Op):
+    """Apply the edits to one device, in order."""
+
+    stage: ClassVar[Stage] = Stage.PEER
+    interface: str
+    edits: tuple[PeerEdit, ...]
+
+    def commands(self) -> tuple[str, ...]:
+        return tuple(_command(self.interface, edit) for edit in self.edits)
+
+
+def _command(interface: str, edit: PeerEdit) -> str:
+    words = ["wg", "set", interface, "peer", base64.b64encode(edit.public_key).decode()]
+    if edit.remove:
+        words.append("remove")
+    if edit.preshared_key is not None:
+        words += ["preshared-key", "/dev/null" if edit.preshared_key == NO_PRESHARED_KEY else "…"]
+    if edit.endpoint is not None:
+        host, port = edit.endpoint
+        words += ["endpoint", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    if edit.persistent_keepalive is not None:
+        words += ["persistent-keepalive", str(edit.persistent_keepalive or "off")]
+    if edit.add_allowed_ips:
+        words += ["allowed-ips", ",".join(f"+{prefix}" for prefix in edit.add_allowed_ips)]
+    return " ".join(words) + (f"  # {edit.name}" if edit.name else "")
+
+
+class PeerKind(Kind[Peer]):
+    name = "peer"
+
+    def key(self, spec: Peer) -> Hashable:
+        return (spec.interface, spec.public_key)
+
+    def desired(self, config: Config, seen: State) -> Iterable[Peer]:
+        for interface in config.enabled():
+            for peer in interface.peers:
+                if peer.active(seen.now):
+                    yield _wanted(interface, peer, seen)
+
+    def owns(self, have: Peer, seen: State) -> bool:
+        link = seen.of("link").get(have.interface)
+        return link is not None and link.group == OURS
+
+    def differences(self, want: Peer, have: Peer) -> tuple[tuple[str, str, str], ...]:
+        found = []
+        if want.allowed_ips != have.allowed_ips:
+            found.append(("allowed_ips", _prefixes(have.allowed_ips), _prefixes(want.allowed_ips)))
+        if want.preshared_key != have.preshared_key:
+            found.append(("preshared_key", _psk(have.preshared_key), _psk(want.preshared_key)))
+        if want.persistent_keepalive != have.persistent_keepalive:
+            found.append(
+                ("persistent_keepalive", str(have.persistent_keepalive), str(want.persistent_keepalive))
+            )
+        if pushes_endpoint(want, have):
+            found.append(("endpoint", _endpoint(have.endpoint), _endpoint(want.endpoint)))
+        return tuple(found)
+
+    def interface(self, spec: Peer) -> str | None:
+        return spec.interface
+
+    def label(self, spec: Peer) -> str:
+        return f"{spec.name or base64.b64encode(spec.public_key).decode()} on {spec.interface}"
+
+    def needs(self, spec: Peer) -> tuple[Ref, ...]:
+        return (Ref("device", spec.interface),)
+
+    def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
+        for interface in sorted({str(change.interface) for change in changes}):
+            of = [change for change in changes if change.interface == interface]
+            edits = tuple(_edits(of, interface))
+            yield PeersSet(
+                refs=tuple(change.ref for change in of),
+                needs=(Ref("device", interface),),
+                interface=interface,
+                edits=edits,
+            )
+
+
+def pushes_endpoint(want: Peer, have: Peer) -> bool:
+    """Whether the configured endpoint must be set: the peer has none, or the configuration changed."""
+    if want.endpoint is None or want.endpoint == have.endpoint:
+        return False
+    return have.endpoint is None or (have.pushed is not None and have.pushed != want.configured)
+
+
+def _wanted(interface: Interface, peer: ConfiguredPeer, seen: State) -> Peer:
+    configured = str(peer.endpoint) if peer.endpoint else None
+    addresses = seen.resolved.get(configured or "", ())
+    have: Peer | None = seen.of("peer").get((interface.name, peer.public_key))
+    live = have.endpoint if have else None
+    # One of several addresses of a name that the peer already uses is the right one (round robin).
+    endpoint = live if live in addresses else next(iter(addresses), None)
+    return Peer(
+        interface.name,
+        peer.public_key,
+        frozenset(peer.allowed_ips),
+        peer.preshared_key,
+        peer.persistent_keepalive,
+        name=peer.name,
+        endpoint=endpoint,
+        configured=configured,
+    )
+
+
+def _edits(changes: Sequence[Change], interface: str) -> Iterator[PeerEdit]:
+    """Additions first (they move prefixes by themselves), then prefixes nobody wants, then removed peers."""
+    sets = [change for change in changes if change.after is not None]
+    for change in sets:
+        yield _edit(change.before, change.after)
+    taken = {prefix for change in sets for prefix in change.after.allowed_ips}
+    dropped = [
+        prefix
+        for change in sets
+        if change.before is not None
+        for prefix in _sorted(change.before.allowed_ips - change.after.allowed_ips)
+        if prefix not in taken
+    ]
+    if dropped:
+        dummy = hashlib.sha256(f"wgd allowed IPs on their way out of {interface}".encode()).digest()
+        yield PeerEdit(dummy, name="takes what is removed", add_allowed_ips=tuple(dropped))
+        yield PeerEdit(dummy, remove=True)
+    for change in changes:
+        if change.after is None:
+            yield PeerEdit(change.before.public_key, name=change.before.name, remove=True)
+
+
+def _edit(have: Peer | None, want: Peer) -> PeerEdit:
+    old = have or Peer(want.interface, want.public_key, frozenset())
+    push = pushes_endpoint(want, old)
+    psk = want.preshared_key or NO_PRESHARED_KEY
+    keepalive = want.persistent_keepalive
+    return PeerEdit(
+        want.public_key,
+        name=want.name,
+        only_existing=have is not None,
+        preshared_key=psk if want.preshared_key != old.preshared_key else None,
+        persistent_keepalive=keepalive if keepalive != old.persistent_keepalive else None,
+        endpoint=want.endpoint if push else None,
+        configured=want.configured if push else None,
+        add_allowed_ips=_sorted(want.allowed_ips - old.allowed_ips),
+    )
+
+
+def _sorted(prefixes: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
+    return tuple(sorted(prefixes, key=lambda p: (p.version, int(p.network_address), p.prefixlen)))
+
+
+def _prefixes(prefixes: Iterable[IPNetwork]) -> str:
+    return ", ".join(map(str, _sorted(prefixes))) or "none"
+
+
+def _psk(key: Secret | None) -> str:
+    return "set" if key else "none"
+
+
+def _endpoint(endpoint: SocketAddress | None) -> str:
+    if endpoint is None:
+        return "none"
+    host, port = endpoint
+    return f"{ipaddress.ip_address(host)}:{port}" if ":" not in host else f"[{host}]:{port}"

@@ -1,0 +1,151 @@
+"""Kind `route`: what leads the allowed IPs into the interface.
+
+Marker: route protocol 119.
+Quirks: the kernel identifies a route by table, destination and metric, never by protocol: `add` meets
+    EEXIST, `replace` steals, `delete` without a protocol deletes anyone's. IPv4 routes vanish silently when
+    their link goes down. IPv6 routes come back with metric 1024.
+Deletes when: it carries the protocol, in the main table, and no allowed IP asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import ClassVar
+
+from wgd.config.document import Config, Interface, IPNetwork
+from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
+from wgd.protocols import Kind
+
+METRIC = {4: 0, 6: 1024}
+"""What the kernel gives a route that names no metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A unicast route of the main table. `device` None: several next hops, or none (blackhole).
+
+    `gateway`: whether it goes through another router; `mtu`: its own MTU metric, 0 for none.
+    """
+
+    destination: IPNetwork
+    device: str | None
+    metric: int = 0
+    protocol: int = OURS
+    gateway: bool = False
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSet(Op):
+    """Add the routes; `replace`: take the place of one with the same destination and metric."""
+
+    stage: ClassVar[Stage] = Stage.ROUTE
+    routes: tuple[Route, ...]
+    replace: bool = False
+
+    def commands(self) -> tuple[str, ...]:
+        verb = "replace" if self.replace else "add"
+        return tuple(f"ip route {verb} {r.destination} dev {r.device} proto {OURS}" for r in self.routes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteDelete(Op):
+    """Delete the routes, only where protocol and device are still as given."""
+
+    stage: ClassVar[Stage] = Stage.ROUTE
+    routes: tuple[Route, ...]
+
+    def commands(self) -> tuple[str, ...]:
+        return tuple(f"ip route delete {r.destination} dev {r.device} proto {OURS}" for r in self.routes)
+
+
+class RouteKind(Kind[Route]):
+    name = "route"
+
+    def key(self, spec: Route) -> Hashable:
+        return (spec.destination, spec.metric)
+
+    def desired(self, config: Config, seen: State) -> Iterable[Route]:
+        for interface in config.enabled():
+            yield from _wanted(interface, seen.now)
+
+    def owns(self, have: Route, seen: State) -> bool:
+        return have.protocol == OURS
+
+    def differences(self, want: Route, have: Route) -> tuple[tuple[str, str, str], ...]:
+        found = []
+        if want.device != have.device:
+            found.append(("device", str(have.device), str(want.device)))
+        if want.protocol != have.protocol:
+            found.append(("protocol", str(have.protocol), str(want.protocol)))
+        return tuple(found)
+
+    def conflict(self, want: Route, have: Route, config: Config, seen: State) -> tuple[str, str] | None:
+        if have.protocol == OURS or have.device == want.device:
+            return None  # ours, or on our own link: `replace` takes it over in one step
+        return (
+            f"{have.destination} already leads to {have.device or 'another next hop'}",
+            f"delete that route, or set `routes = false` for the peer of {want.device} that lists it",
+        )
+
+    def foreign(self, have: Route, config: Config, seen: State) -> bool:
+        return have.device in config.interfaces and have.protocol not in (OURS, 2)  # 2: the connected prefix
+
+    def interface(self, spec: Route) -> str | None:
+        return spec.device
+
+    def label(self, spec: Route) -> str:
+        return f"{spec.destination} dev {spec.device}"
+
+    def needs(self, spec: Route) -> tuple[Ref, ...]:
+        return (Ref("link", spec.device),)
+
+    def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
+        for verb, kept in ((Verb.CREATE, "after"), (Verb.UPDATE, "after"), (Verb.DELETE, "before")):
+            chosen = [change for change in changes if change.verb is verb]
+            if not chosen:
+                continue
+            routes: tuple[Route, ...] = tuple(getattr(change, kept) for change in chosen)
+            refs = tuple(change.ref for change in chosen)
+            if verb is Verb.DELETE:
+                yield RouteDelete(refs=refs, routes=routes, deletes=True)
+                continue
+            for device in sorted({str(route.device) for route in routes}):
+                of = [i for i, route in enumerate(routes) if route.device == device]
+                yield RouteSet(
+                    refs=tuple(refs[i] for i in of),
+                    needs=(Ref("link", device),),
+                    routes=tuple(routes[i] for i in of),
+                    replace=verb is Verb.UPDATE,
+                )
+
+
+def _wanted(interface: Interface, now: float) -> Iterable[Route]:
+    """One route for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
+    connected = [address.network for address in interface.addresses]
+    seen: set[IPNetwork] = set()
+    for peer in interface.peers:
+        if not peer.routes or not peer.active(now):
+            continue
+        for prefix in peer.allowed_ips:
+            if prefix in seen or any(covers(network, prefix) for network in connected):
+                continue
+            seen.add(prefix)
+            yield Route(prefix, interface.name, METRIC[prefix.version])
+
+
+def covers(outer: IPNetwork, inner: IPNetwork) -> bool:
+    """Whether every address of `inner` is one of `outer`."""
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def lookup(
+    address: IPv4Address | IPv6Address, routes: Iterable[Route], without: str | None = None
+) -> Route | None:
+    """The main table's route to the address: longest prefix, then lowest metric; not by `without`."""
+    fitting = [
+        route for route in routes if address in route.destination and route.device not in (None, without)
+    ]
+    return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)

@@ -1,0 +1,99 @@
+"""The one difference between wanted and observed. `status` shows it, `plan` prints it, `apply` runs it. Pure.
+
+It must never guess: an object without our marker is a conflict when its place is wanted, foreign when it
+stands on our ground, and otherwise none of our business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wgd.config.document import Config
+from wgd.kinds import KINDS
+from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State, Verb
+from wgd.protocols import Kind
+
+
+@dataclass(slots=True)
+class _Findings:
+    changes: list[Change] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
+
+
+def make_plan(config: Config, seen: State, kinds: Sequence[Kind[Any]] = KINDS) -> Plan:
+    """What differs between the config and what was seen, and the ops that would close the difference."""
+    found = _Findings()
+    for kind in kinds:
+        _compare(kind, config, seen, found)
+    taken = {conflict.ref.key for conflict in found.conflicts if conflict.ref.kind == "link"}
+    blocked = [change for change in found.changes if change.interface in taken]
+    changes = [change for change in found.changes if change.interface not in taken]
+    ops = [op for kind in kinds for op in _ops(kind, changes, seen)]
+    return Plan(
+        changes=tuple(changes),
+        ops=tuple(sorted(ops, key=_order)),
+        conflicts=tuple(found.conflicts),
+        foreign=tuple(found.foreign),
+        blocked=tuple(change.ref for change in blocked),
+    )
+
+
+def _compare(kind: Kind[Any], config: Config, seen: State, found: _Findings) -> None:
+    have = seen.of(kind.name)
+    wanted = {kind.key(spec): spec for spec in kind.desired(config, seen)}
+    for key, want in wanted.items():
+        if key not in have:
+            found.changes.append(Change(kind.ref(want), None, want, kind.interface(want), kind.label(want)))
+        elif differing := kind.differences(want, have[key]):
+            _differs(kind, want, have[key], differing, config, seen, found)
+    for key, spec in have.items():
+        if key not in wanted:
+            _unwanted(kind, spec, config, seen, found)
+
+
+def _differs(
+    kind: Kind[Any],
+    want: Any,
+    have: Any,
+    differing: tuple[tuple[str, str, str], ...],
+    config: Config,
+    seen: State,
+    found: _Findings,
+) -> None:
+    ref, interface, label = kind.ref(want), kind.interface(want), kind.label(want)
+    if why := kind.conflict(want, have, config, seen):
+        found.conflicts.append(Conflict(ref, interface, label, *why))
+    else:
+        found.changes.append(Change(ref, have, want, interface, label, differing))
+
+
+def _unwanted(kind: Kind[Any], have: Any, config: Config, seen: State, found: _Findings) -> None:
+    interface = kind.interface(have)
+    if interface in config.held or (interface is None and config.held):
+        return  # a file that cannot be read deletes nothing, and may need what belongs to the host
+    if kind.owns(have, seen):
+        found.changes.append(Change(kind.ref(have), have, None, interface, kind.label(have)))
+    elif kind.foreign(have, config, seen):
+        found.foreign.append(Foreign(kind.ref(have), interface, kind.label(have)))
+
+
+def _ops(kind: Kind[Any], changes: Iterable[Change], seen: State) -> Iterator[Op]:
+    """The kind's ops, less deletions that happen by themselves because what the object needs goes."""
+    going = {change.ref for change in changes if change.verb is Verb.DELETE}
+    going |= {Ref("device", ref.key) for ref in going if ref.kind == "link"}
+    mine = [
+        change
+        for change in changes
+        if change.ref.kind == kind.name
+        and not (change.verb is Verb.DELETE and going.intersection(kind.needs(change.before)))
+    ]
+    if mine:
+        yield from kind.ops(mine, seen)
+
+
+def _order(op: Op) -> tuple[bool, int]:
+    """Make before break: creation up the stages, then deletion down them."""
+    return (op.deletes, -op.stage if op.deletes else op.stage)

@@ -1,0 +1,83 @@
+"""Observe, plan, apply, observe again: one pass of the loop that is the whole program.
+
+A failed op skips what depends on it, not the rest. What is still different after `ROUNDS` is reported as not
+converged; it is never retried here for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from wgd.config.document import Config
+from wgd.errors import KernelError
+from wgd.kinds import KINDS
+from wgd.model import Op, Outcome, Plan, Ref, Report, State
+from wgd.plan import make_plan
+from wgd.protocols import Kernel
+
+ROUNDS = 3
+"""An op can take other objects along (an address its routes): the rounds after the first set them again."""
+
+Resolved = Mapping[str, tuple[tuple[str, int], ...]]
+
+
+def observe(kernel: Kernel, resolved: Resolved, now: float) -> State:
+    """Read every kind. Raises KernelError."""
+    objects = {}
+    for kind in KINDS:
+        specs = kernel.dump(kind.name)
+        objects[kind.name] = {kind.key(spec): spec for spec in specs}
+    return State(objects, kernel.backend(), resolved, now)
+
+
+def apply(kernel: Kernel, plan: Plan, watch: Callable[[Outcome], None] | None = None) -> tuple[Outcome, ...]:
+    """Run the plan's ops in order; `watch` hears of each as it ends."""
+    failed: set[Ref] = set()
+    outcomes = []
+    for op in plan.ops:
+        outcome = _run(kernel, op, failed)
+        if not outcome.ok:
+            failed.update(op.refs)
+        if watch:
+            watch(outcome)
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+def _run(kernel: Kernel, op: Op, failed: set[Ref]) -> Outcome:
+    missing = next((need for need in op.needs if need in failed), None)
+    if missing is not None:
+        return Outcome(op, skipped=missing)
+    try:
+        kernel.run(op)
+    except KernelError as error:
+        return Outcome(op, error=str(error))
+    return Outcome(op)
+
+
+def reconcile(
+    kernel: Kernel,
+    config: Config,
+    resolved: Resolved,
+    now: float,
+    watch: Callable[[Outcome], None] | None = None,
+) -> Report:
+    """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read."""
+    seen = observe(kernel, resolved, now)
+    first = plan = make_plan(config, seen)
+    outcomes: tuple[Outcome, ...] = ()
+    for _ in range(ROUNDS):
+        if not plan.ops:
+            break
+        done = apply(kernel, plan, watch)
+        outcomes += done
+        seen = observe(kernel, resolved, now)
+        plan = make_plan(config, seen)
+        if not all(outcome.ok for outcome in done):
+            break
+    return Report(first, outcomes, plan, seen)
+
+
+def failures(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """Those that did not work, or were skipped because of one that did not."""
+    return tuple(outcome for outcome in outcomes if not outcome.ok)
