@@ -1,0 +1,237 @@
+"""The daemon: one thread owns the state, reads events as reasons, and reconciles when the pacer says so.
+
+Sources only say "this may have changed"; what is true is read again. Nothing here decides what to change
+(`wgd.plan`) or when (`wgd.pacer`). Stopping changes nothing on the wire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from wgd import log, report
+from wgd.errors import KernelError, Problem, Severity
+from wgd.kernel.linux import LinuxKernel
+from wgd.kernel.nftables import foreign_forward_drops
+from wgd.model import Conflict, Outcome, Report
+from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
+from wgd.reconcile import reconcile
+from wgd.sources import dns, lock, notify
+from wgd.sources.directory import DirectoryWatch
+from wgd.sources.files import ConfigFiles, Directories, Loaded
+from wgd.sources.netlink import NetlinkEvents
+
+STATUS = "status.json"
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(directories: Directories) -> int:
+    """Keep the machine as the files say until SIGTERM. Raises UsageError if somebody else does already."""
+    log.configure()
+    with lock.acquire() as held:
+        Daemon(directories, held).run()
+    return 0
+
+
+class Daemon:
+    """The state one thread owns, and the loop."""
+
+    def __init__(self, directories: Directories, held: socket.socket) -> None:
+        self._directories, self._lock = directories, held
+        self._log: Any = structlog.get_logger()
+        self._kernel = LinuxKernel(directories.run)
+        self._pacer = Pacer()
+        self._wake, self._woken = socket.socketpair()
+        self._events = NetlinkEvents()
+        self._watch = DirectoryWatch(directories.config, self._files_changed)
+        self._resolver = dns.Resolver(self._ring)
+        self._files = ConfigFiles(directories)
+        self._loaded = Loaded()
+        self._read_at_once = True
+        self._touched_files = False
+        self._stopping = False
+        self._reloads = 0
+        self._passes = 0
+        self._told: frozenset[Conflict] = frozenset()
+
+    def run(self) -> None:
+        """Reconcile, wait, reconcile, until told to stop."""
+        self._listen()
+        self._log.info("watching", directory=str(self._directories.config))
+        try:
+            while not self._stopping:
+                if time.monotonic() >= self._pacer.due():
+                    self._pass()
+                self._wait()
+        finally:
+            notify.notify(STOPPING=1)
+            self._watch.stop()
+        self._log.info("stopped; the network stays as it is")
+
+    def _listen(self) -> None:
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        for number in STOPPING:
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._woken, selectors.EVENT_READ, self._drain_wake)
+        self._selector.register(self._lock, selectors.EVENT_READ, lambda: lock.drain(self._lock))
+        self._selector.register(self._events, selectors.EVENT_READ, self._kernel_changed)
+        self._watch.start()
+
+    # What wakes us. The first two run in other threads or in a signal's frame: they set a flag and ring.
+
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"\0")
+
+    def _files_changed(self) -> None:
+        self._touched_files = True
+        self._ring()
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+
+    def _reload(self, number: int, frame: object) -> None:
+        self._reloads += 1
+        self._read_at_once = True
+        notify.reloading()
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+        now = time.monotonic()
+        if self._touched_files:
+            self._pacer.touch(FILES, now)
+        if self._read_at_once or self._resolver.news():
+            self._pacer.touch(AT_ONCE, now)
+
+    def _kernel_changed(self) -> None:
+        if self._events.stale():
+            self._pacer.touch(KERNEL, time.monotonic())
+
+    def _wait(self) -> None:
+        """Sleep until an event, the next pass, or the next sign of life that is due."""
+        now = time.monotonic()
+        until = min(self._pacer.due(), self._loaded.deadline, now + (notify.watchdog_interval() or 60.0))
+        for key, _ in self._selector.select(max(0.0, until - now)):
+            key.data()
+        if time.monotonic() >= self._loaded.deadline:
+            self._pacer.touch(AT_ONCE, time.monotonic())
+        notify.notify(WATCHDOG=1)
+
+    # One pass.
+
+    def _pass(self) -> None:
+        started = time.monotonic()
+        self._pacer.begin()
+        self._load(started)
+        self._resolver.want(dns.endpoints(self._loaded.config))
+        done: Report | None = None
+        try:
+            done = reconcile(
+                self._kernel, self._loaded.config, self._resolver.answers(), time.time(), self._tell
+            )
+        except KernelError as error:
+            self._log.error("the kernel could not be read", error=str(error))
+        ended = time.monotonic()
+        self._passes += 1
+        self._pacer.ran(started, ended, done is not None and done.converged)
+        if done is not None:
+            self._after(done, ended - started)
+
+    def _load(self, now: float) -> None:
+        """Read the files again: cheap, and right even when an event was lost."""
+        self._touched_files = self._read_at_once = False
+        if not self._watch.alive():
+            self._watch.start()
+        before = self._loaded.problems
+        self._loaded = self._files.load(time.time(), now)
+        if self._loaded.problems != before:
+            self._tell_problems(self._loaded.problems)
+
+    def _after(self, done: Report, took: float) -> None:
+        self._accept()
+        self._tell_conflicts(done.plan.conflicts)
+        if not done.converged and done.outcomes:
+            self._log.warning(
+                "did not converge", left=len(done.residue.changes), again_in=f"{self._pacer.backoff():.0f} s"
+            )
+        self._write_status(done, took)
+
+    def _accept(self) -> None:
+        try:
+            self._files.accept(self._loaded)
+        except OSError as error:
+            self._log.error("the accepted copies cannot be kept", error=str(error))
+
+    # What we tell.
+
+    def _tell(self, outcome: Outcome) -> None:
+        for command in outcome.op.commands():
+            if outcome.ok:
+                self._log.info(command)
+            else:
+                why = outcome.error or f"skipped, since {outcome.skipped} failed"
+                self._log.error(command, failed=why)
+
+    def _tell_problems(self, problems: tuple[Problem, ...]) -> None:
+        for problem in problems:
+            tell = self._log.error if problem.severity is Severity.ERROR else self._log.warning
+            tell(str(problem).replace("\n    hint", "; hint"))
+        for name in sorted(self._loaded.frozen):
+            self._log.error(f"{name} stays as last accepted until its files are mended")
+        for name in sorted(self._loaded.config.held):
+            self._log.error(f"{name} is left alone until its files are mended")
+        if not problems:
+            self._log.info("the files are all right")
+
+    def _tell_conflicts(self, conflicts: tuple[Conflict, ...]) -> None:
+        """Each once, not every pass."""
+        for conflict in conflicts:
+            if conflict not in self._told:
+                self._log.warning(f"conflict: {conflict.label}: {conflict.reason}", hint=conflict.hint)
+        self._told = frozenset(conflicts)
+
+    def _write_status(self, done: Report, took: float) -> None:
+        value = report.status(
+            self._loaded.config,
+            done.seen,
+            done.residue,
+            problems=self._loaded.problems,
+            frozen=self._loaded.frozen,
+            warnings=tuple(map(str, foreign_forward_drops())),
+            failures=done.outcomes,
+        )
+        value["pass"] = {
+            "pid": os.getpid(),
+            "count": self._passes,
+            "reloads": self._reloads,
+            "seconds": took,
+            "interval": self._pacer.interval(took),
+        }
+        try:
+            write_status(self._directories.run, value)
+        except OSError as error:
+            self._log.error("status.json cannot be written", error=str(error))
+        notify.notify(READY=1, STATUS=report.summary(value))
+
+
+def write_status(directory: Path, value: object) -> None:
+    """Replace status.json at once, for owner and group only: endpoints tell where people are."""
+    new = directory / f"{STATUS}.new"
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
+        json.dump(value, file, separators=(",", ":"))
+    new.replace(directory / STATUS)

@@ -1,0 +1,71 @@
+"""Decides WHEN to reconcile. Pure: time is an argument, in seconds of any steady clock.
+
+Events wait for a quiet moment, but never longer than a longest wait, so that a steady stream cannot
+starve the pass. A pass that did not converge is repeated with growing patience. Without events a pass comes
+from time to time, since peers change without telling; its interval keeps its cost below one per cent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+COST = 0.01
+"""The share of one core that passes without a reason may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for silence after an event, and at most after the first one, in seconds."""
+
+    quiet: float
+    longest: float
+
+
+FILES = Patience(0.1, 1.0)
+"""An editor saves in several steps; a person does not notice a tenth of a second."""
+KERNEL = Patience(0.005, 0.05)
+"""A repair should come before anybody's packet is missed."""
+AT_ONCE = Patience(0.0, 0.0)
+
+
+@dataclass(slots=True)
+class Pacer:
+    """`resync`: the shortest interval between passes without a reason. Feed it with `touch` and `ran`."""
+
+    resync: float = 10.0
+    backoff_first: float = 1.0
+    backoff_most: float = 60.0
+    _pending: dict[Patience, tuple[float, float]] = field(default_factory=dict)
+    _failures: int = 0
+    _next: float = -math.inf
+
+    def touch(self, patience: Patience, now: float) -> None:
+        """Something may have changed."""
+        first, _ = self._pending.get(patience, (now, now))
+        self._pending[patience] = (first, now)
+
+    def due(self) -> float:
+        """When the next pass is to run; in the past: now."""
+        waits = (
+            min(last + patience.quiet, first + patience.longest)
+            for patience, (first, last) in self._pending.items()
+        )
+        return min(self._next, *waits) if self._pending else self._next
+
+    def begin(self) -> None:
+        """A pass starts: it sees all that was touched before."""
+        self._pending.clear()
+
+    def ran(self, started: float, ended: float, converged: bool) -> None:
+        """The pass ended."""
+        self._failures = 0 if converged else self._failures + 1
+        self._next = ended + (self.backoff() if self._failures else self.interval(ended - started))
+
+    def interval(self, took: float) -> float:
+        """Seconds until a pass without a reason, when one takes that long."""
+        return max(self.resync, took / COST)
+
+    def backoff(self) -> float:
+        """Seconds until the next try after so many that did not converge."""
+        return float(min(self.backoff_most, self.backoff_first * 2 ** (self._failures - 1)))
