@@ -130,7 +130,9 @@ def _forwarding(config: Config, seen: State) -> Iterator[Sysctl]:
         for device in needed[6]:
             yield Sysctl(f"net/ipv6/conf/{device}/force_forwarding", "1")
         return
+    own = {"all", "default", *config.managed()}
     for have in seen.of("sysctl").values():
-        if have.path.endswith("/accept_ra") and (have.value == "1" or have.original == "1"):
+        hears = have.path.endswith("/accept_ra") and "1" in (have.value, have.original)
+        if hears and have.device not in own:
             yield Sysctl(have.path, "2")
     yield Sysctl(ALL_IPV6, "1")
