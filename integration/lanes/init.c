@@ -38,7 +38,6 @@ static const struct mount_point ABOVE_THE_HOST[] = {
     {"devpts", ROOT "/dev/pts", "ptmxmode=0666"},
     {"tmpfs", ROOT "/dev/shm", NULL},
     {"tmpfs", ROOT "/run", "mode=755"},
-    {"tmpfs", ROOT "/tmp", NULL},
 };
 
 static void mount_or_say(const char *type, const char *target, const char *options)

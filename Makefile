@@ -1,0 +1,44 @@
+# make demo      the mission's network, made by three wgd daemons before your eyes; nothing outside is touched
+# make test      all tests, on every kind of kernel that can be had here
+# make check     style, types and the tests that need no kernel
+# make test-vm   the tests on Debian's own kernel in an emulated machine
+# make clean     removes what these made here (a kernel that was built stays in ~/.cache/wgd)
+#
+# The first three work on a fresh Debian 12 or Ubuntu 22.04 and later: what is missing is installed, and said.
+
+READY = .venv/ready
+
+.PHONY: help demo test check lint test-vm clean
+help:
+	@sed -n 's/^# \?//p' Makefile
+
+demo: $(READY)
+	@.venv/bin/python -m integration.demo
+
+test: $(READY)
+	@integration/prepare run test uml
+	@status=0; \
+	.venv/bin/pytest -v tests || status=1; \
+	integration/run || status=1; \
+	exit $$status
+
+check: lint
+	@.venv/bin/pytest tests
+
+lint: $(READY)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet . || { echo "ruff format would change files"; exit 1; }
+	@.venv/bin/mypy wgd integration
+
+test-vm: $(READY)
+	@integration/prepare run test vm
+	@integration/run vm
+
+$(READY): pyproject.toml integration/prepare integration/make-venv
+	@integration/prepare run
+	@integration/make-venv
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
