@@ -27,7 +27,8 @@ class Problem:
 
     `file` is relative to the config directory ("wg0.toml", "wg0.d/phone.toml"); `line` counts from 1
     (0: the file as a whole); `key` is the dotted key path ("peers.spoke-1.allowed_ips[0]");
-    `message` says what was found and what was expected; `hint` what to type instead.
+    `message` says what was found and what was expected; `hint` what to type instead. `also` names the
+    other files that take part in it: an edit of one of them may be the cause.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file

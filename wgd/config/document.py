@@ -9,7 +9,15 @@ import datetime
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+)
 
 from wgd.model import Secret
 
@@ -40,6 +48,14 @@ class Endpoint:
 
     host: str
     port: int
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address | None:
+        """The host as an address; None when it is a DNS name."""
+        try:
+            return ip_address(self.host)
+        except ValueError:
+            return None
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,0 +1,97 @@
+"""All files of a configuration directory → a `Config`, and every problem at once.
+
+Pure: files come as bytes, keys through a function, the time as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from wgd.config.across import clashes
+from wgd.config.assemble import Assembled, ReadKey, assemble
+from wgd.config.document import Config
+from wgd.config.draft import Draft
+from wgd.config.names import SHARED, Part, claim
+from wgd.config.schema import draft
+from wgd.errors import Problem, Severity
+
+Files = Mapping[str, bytes | Problem]
+"""Name relative to the config directory → content, or why it could not be read."""
+
+ReadDraft = Callable[[str, bytes | Problem], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`config` holds the interfaces without any error and names the others as held.
+
+    `broken` are the files that an error stands in, `broken_interfaces` those that cannot be used.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+    broken: frozenset[str]
+    broken_interfaces: frozenset[str]
+
+
+def decode(files: Files, read_key: ReadKey, now: float, read_draft: ReadDraft = draft) -> Decoded:
+    """What the files say at `now` (seconds since the epoch). Never raises, whatever the bytes."""
+    drafts = {file: read_draft(file, files[file]) for file in sorted(files)}
+    assembled = {
+        name: assemble(name, own, drafts.get(SHARED), read_key, now)
+        for name, own in _by_interface(drafts).items()
+    }
+    problems = [problem for one in drafts.values() for problem in one.problems]
+    problems += [problem for one in assembled.values() for problem in one.problems]
+    problems += clashes([one.footprint for one in assembled.values() if one.footprint])
+    problems += _orphans(drafts)
+    broken = frozenset(problem.file for problem in problems if problem.severity is Severity.ERROR)
+    held = _held(broken, assembled)
+    interfaces = {
+        name: one.interface for name, one in assembled.items() if name not in held and one.interface
+    }
+    order = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
+    return Decoded(Config(interfaces, held), tuple(order), broken, held)
+
+
+def _by_interface(drafts: Mapping[str, Draft]) -> dict[str, list[Draft]]:
+    """The drafts of each interface that has a main file, that file first."""
+    own: dict[str, list[Draft]] = {}
+    for part in (Part.MAIN, Part.DROP_IN, Part.DIRECTORY):
+        for file, one in drafts.items():
+            claimed = claim(file)
+            if claimed and claimed.interface and claimed.part is part:
+                if part is Part.MAIN:
+                    own[claimed.interface] = [one]
+                elif claimed.interface in own:
+                    own[claimed.interface].append(one)
+    return dict(sorted(own.items()))
+
+
+def _held(broken: Iterable[str], assembled: Mapping[str, Assembled]) -> frozenset[str]:
+    """The interfaces that cannot be used: a file of theirs is broken, or one they need."""
+    claims = (claim(file) for file in broken)
+    named = {one.interface for one in claims if one and one.interface in assembled}
+    unusable = {name for name, one in assembled.items() if one.lacking or one.interface is None}
+    return frozenset(name for name in named | unusable if name)
+
+
+def _orphans(drafts: Mapping[str, Draft]) -> list[Problem]:
+    """Drop-ins whose interface has no main file: they do nothing, which is worth a word."""
+    first: dict[str, str] = {}
+    for file in drafts:
+        claimed = claim(file)
+        if claimed and claimed.part is Part.DROP_IN and f"{claimed.interface}.toml" not in drafts:
+            first.setdefault(f"{claimed.interface}", file)
+    return [
+        Problem(
+            file,
+            0,
+            "",
+            f"does nothing, because there is no {name}.toml",
+            f"write {name}.toml, or remove {name}.d",
+            Severity.WARNING,
+        )
+        for name, file in first.items()
+    ]

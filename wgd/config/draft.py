@@ -1,0 +1,94 @@
+"""What one file says, taken by itself: values canonical, names not yet looked up, places kept.
+
+A draft depends on nothing but its file's bytes. Whatever was wrong in the file is in its `problems`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+
+from wgd.config.document import Endpoint, Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.source import Placed, Where
+from wgd.errors import Problem
+
+Words = tuple[Placed[IPNetwork | str], ...]
+"""CIDRs, and names still to be looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceDraft:
+    """One `[interface]`, `sound` when nothing in it was wrong. `private_key_file` None: the default."""
+
+    where: Where
+    sound: bool
+    addresses: tuple[Placed[IPInterface], ...]
+    role: Role
+    listen_port: int | None
+    private_key_file: str | None
+    mtu: int | None
+    fwmark: int
+    adopt: bool
+    enabled: bool
+    forwarding: Forwarding | None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDraft:
+    """One line of `[networks]`; `ranges` empty when it is wrong."""
+
+    name: str
+    where: Where
+    ranges: tuple[IPNetwork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDraft:
+    """One `[peers.NAME]`; `sound` when nothing in it was wrong."""
+
+    name: str
+    where: Where
+    sound: bool
+    public_key: bytes | None
+    allowed_ips: Words
+    endpoint: Endpoint | None
+    persistent_keepalive: int
+    preshared_key_file: str | None
+    routes: bool
+    enabled: bool
+    expires: datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardDraft:
+    """One `[[forward]]`."""
+
+    where: Where
+    source: Words
+    target: Words
+    ports: tuple[PortRange, ...]
+    incoming: str | None
+    outgoing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MasqueradeDraft:
+    """One `[[masquerade]]`."""
+
+    where: Where
+    out: str | None
+    target: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it."""
+
+    file: str
+    readable: bool = True
+    problems: tuple[Problem, ...] = ()
+    interface: InterfaceDraft | None = None
+    networks: tuple[NetworkDraft, ...] = field(default=())
+    peers: tuple[PeerDraft, ...] = ()
+    forwards: tuple[ForwardDraft, ...] = ()
+    masquerades: tuple[MasqueradeDraft, ...] = ()

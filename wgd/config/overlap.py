@@ -1,0 +1,116 @@
+"""What the peers of one interface may not share: keys, allowed IPs, and the interface's own of both.
+
+WireGuard takes a prefix silently away from the peer that had it, and ignores its own key in silence.
+Only peers that count now are compared: neither disabled nor expired ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from wgd.config.document import IPInterface, IPNetwork
+from wgd.config.draft import PeerDraft
+from wgd.config.names import SHARED
+from wgd.config.source import Placed, Where
+from wgd.config.wording import listed
+from wgd.errors import Problem
+
+Allowed = tuple[PeerDraft, Placed[IPNetwork]]
+"""An allowed IP and whose it is."""
+
+
+def same_keys(peers: Sequence[PeerDraft], own_key: bytes | None) -> Iterator[Problem]:
+    """One public key for two peers, or the interface's own."""
+    first: dict[bytes, PeerDraft] = {}
+    for peer in peers:
+        if peer.public_key is None:
+            continue
+        where = peer.where / "public_key"
+        if peer.public_key == own_key:
+            hint = "write the key of the other machine: what `wgd pubkey` prints there"
+            yield where.error("is this interface's own public key, expected a peer's", hint)
+        other = first.setdefault(peer.public_key, peer)
+        if other is not peer:
+            message = f"is the public key of {other.name} too ({other.where / 'public_key'})"
+            hint = "every machine has a key of its own; or set enabled = false on one of the two"
+            yield where.error(message, hint, also=(other.where.file,))
+
+
+def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
+    """One prefix for two peers."""
+    first: dict[IPNetwork, Allowed] = {}
+    for peer, (network, where) in allowed:
+        other, place = first.setdefault(network, (peer, Placed(network, where)))
+        if other is not peer:
+            message = f"{network} is already an allowed IP of {other.name} ({place.where})"
+            hint = "a prefix belongs to one peer: WireGuard would move it silently to the last"
+            yield where.error(message, hint, also=(other.where.file, SHARED))
+        elif place.where is not where:
+            yield where.warning(
+                f"{network} stands twice in the allowed IPs of {peer.name}", "keep one of the two"
+            )
+
+
+def nested_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
+    """A prefix that covers prefixes of other peers: legal, and worth knowing."""
+    outer: list[tuple[int, Allowed, list[str]]] = []
+    ordered = sorted(allowed, key=lambda item: _position(item[1].value))
+    version = 0
+    for peer, placed in ordered:
+        network = placed.value
+        start, last = int(network.network_address), int(network.broadcast_address)
+        while outer and (network.version != version or outer[-1][0] < start):
+            yield from _covering(outer.pop())
+        version = network.version
+        for _, (owner, around), covered in outer:
+            if owner is not peer and around.value != network and peer.name not in covered[-1:]:
+                covered.append(peer.name)
+        outer.append((last, (peer, placed), []))
+    for entry in reversed(outer):
+        yield from _covering(entry)
+
+
+def _position(network: IPNetwork) -> tuple[int, int, int]:
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
+    _, (peer, (network, where)), covered = entry
+    names = list(dict.fromkeys(covered))
+    if names:
+        message = f"{network} of {peer.name} covers allowed IPs of {listed(names)}"
+        yield where.warning(message, "legal: the longest prefix wins; check that it is meant")
+
+
+def own_addresses(allowed: Iterable[Allowed], addresses: Sequence[Placed[IPInterface]]) -> Iterator[Problem]:
+    """An address of this machine as a peer's."""
+    own = {(address.version, int(address.ip)): place for address, place in addresses}
+    for _, (network, where) in allowed:
+        if network.prefixlen == network.max_prefixlen:
+            place = own.get((network.version, int(network.network_address)))
+            if place:
+                message = f"{network.network_address} is this interface's own address ({place})"
+                hint = "write the peer's address, not this machine's"
+                yield where.error(message, hint, also=(place.file, SHARED))
+
+
+def loops(peers: Sequence[PeerDraft], allowed: Iterable[Allowed]) -> Iterator[Problem]:
+    """An endpoint that lies in what is routed into the tunnel: its packets would go round in circles."""
+    routed: dict[tuple[int, int], dict[int, Where]] = {}
+    for peer, (network, where) in allowed:
+        if peer.routes:
+            shift = network.max_prefixlen - network.prefixlen
+            lengths = routed.setdefault((network.version, shift), {})
+            lengths[int(network.network_address) >> shift] = where
+    for peer in peers:
+        address = peer.endpoint.address if peer.endpoint else None
+        if address is None:
+            continue
+        for (version, shift), places in routed.items():
+            place = places.get(int(address) >> shift) if version == address.version else None
+            if place:
+                message = f"{address} is routed into the tunnel itself, by the allowed IP at {place}"
+                yield (peer.where / "endpoint").warning(
+                    message, "leave the endpoint's address out of the allowed IPs"
+                )
+                break

@@ -1,0 +1,139 @@
+"""Names → what they stand for: the networks and peers of one interface, and those of wgd.toml.
+
+Peers and networks share one name space. A name that a broken file may have defined is no problem of
+the file that uses it; the interface is then `lacking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from wgd.config.document import ANY, INTERNET, IPNetwork, Side
+from wgd.config.draft import Draft, NetworkDraft, PeerDraft, Words
+from wgd.config.names import SHARED
+from wgd.config.source import Placed, Where
+from wgd.config.wording import listed, nearest, quoted
+from wgd.errors import Problem
+
+Named = NetworkDraft | PeerDraft
+
+
+class Names:
+    """All names of one interface. `own` are the networks of its addresses, None while unknown."""
+
+    def __init__(
+        self,
+        shared: Draft | None,
+        drafts: Sequence[Draft],
+        own: tuple[IPNetwork, ...] | None,
+        problems: list[Problem],
+    ) -> None:
+        self.lacking = False
+        self._own, self._problems = own, problems
+        sources = [shared, *drafts] if shared else drafts
+        self._complete = all(draft.readable for draft in sources)
+        self._known: dict[str, Named] = {}
+        for draft in sources:
+            for network in draft.networks:
+                self._add(network)
+            for peer in draft.peers:
+                self._add(peer)
+        self.allowed_ips: dict[str, tuple[Placed[IPNetwork], ...]] = {
+            named.name: tuple(self._ranges(named.allowed_ips))
+            for named in self._known.values()
+            if isinstance(named, PeerDraft)
+        }
+        """Peer name → its allowed IPs, network names replaced by their ranges."""
+
+    def _add(self, named: Named) -> None:
+        first = self._known.setdefault(named.name, named)
+        if first is not named:
+            message = f"the name is taken by the {_sort(first)} at {first.where}"
+            hint = "peers and networks share their names: give one of the two another"
+            self._problems.append(named.where.error(message, hint, also=(first.where.file,)))
+
+    def networks(self) -> dict[str, tuple[IPNetwork, ...]]:
+        """Every network by name."""
+        return {name: named.ranges for name, named in self._known.items() if isinstance(named, NetworkDraft)}
+
+    def side(self, words: Words) -> Side:
+        """One side of a rule."""
+        texts = tuple(str(word) for word, _ in words)
+        ranges: list[IPNetwork] = []
+        peers: list[str] = []
+        for word, where in words:
+            if not isinstance(word, str):
+                ranges.append(word)
+            elif word not in (ANY, INTERNET):
+                match self._look_up(word, where, (*self._known, ANY, INTERNET), "peer or network"):
+                    case NetworkDraft() as network:
+                        ranges.extend(network.ranges)
+                    case PeerDraft() as peer:
+                        peers.append(word)
+                        self._must_live_here(peer, where)
+        return Side(
+            words=texts,
+            networks=tuple(dict.fromkeys(ranges)),
+            peers=tuple(dict.fromkeys(peers)),
+            any=ANY in texts,
+            internet=INTERNET in texts,
+        )
+
+    def _must_live_here(self, peer: PeerDraft, where: Where) -> None:
+        """A peer in a rule means its addresses inside the interface's own networks, so it needs one."""
+        allowed = [network for network, _ in self.allowed_ips[peer.name]]
+        if self._own is None or not peer.sound or any(_inside(network, self._own) for network in allowed):
+            return
+        own = listed([str(network) for network in self._own]) or "none: it has no address"
+        message = f"{peer.name} has no allowed IP inside this interface's own networks ({own})"
+        hint = (
+            "a peer's name means the peer itself; give the range behind it a name in [networks], and use that"
+        )
+        self._problems.append(where.error(message, hint, also=(peer.where.file, SHARED)))
+
+    def _ranges(self, words: Words) -> Iterable[Placed[IPNetwork]]:
+        """A peer's allowed IPs."""
+        for word, where in words:
+            if not isinstance(word, str):
+                yield Placed(word, where)
+            elif word in (ANY, INTERNET):
+                hint = 'say which networks, like "10.11.12.0/24"'
+                self._problems.append(
+                    where.error(f"{quoted(word)} as an allowed IP is not supported yet", hint)
+                )
+            else:
+                candidates = (name for name, named in self._known.items() if isinstance(named, NetworkDraft))
+                named = self._look_up(word, where, candidates, "network")
+                if isinstance(named, NetworkDraft):
+                    yield from (Placed(network, where) for network in named.ranges)
+                elif named:
+                    message = (
+                        f"{quoted(word)} is a peer, expected a network like 10.11.12.0/24 or a network's name"
+                    )
+                    self._problems.append(where.error(message, "write the addresses themselves"))
+
+    def _look_up(self, word: str, where: Where, candidates: Iterable[str], expected: str) -> Named | None:
+        named = self._known.get(word)
+        if named is None and not self._complete:
+            self.lacking = True
+        elif named is None:
+            close = nearest(word, candidates)
+            hint = f"did you mean {close}?" if close else "networks get their names in [networks]"
+            message = f"found {quoted(word)}, which is no {expected} of this interface"
+            self._problems.append(where.error(message, hint, also=(SHARED,)))
+        elif isinstance(named, NetworkDraft) and not named.ranges:
+            self.lacking = True
+        return named
+
+
+def _sort(named: Named) -> str:
+    return "peer" if isinstance(named, PeerDraft) else "network"
+
+
+def _inside(network: IPNetwork, own: Iterable[IPNetwork]) -> bool:
+    return any(
+        network.version == outer.version
+        and network.prefixlen >= outer.prefixlen
+        and network.network_address in outer
+        for outer in own
+    )

@@ -1,0 +1,137 @@
+"""The tables of a file, one function each: `[interface]`, `[networks]`, `[peers.NAME]` and the rules."""
+
+from __future__ import annotations
+
+from wgd.config import addresses, values
+from wgd.config.document import Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.draft import ForwardDraft, InterfaceDraft, MasqueradeDraft, NetworkDraft, PeerDraft, Words
+from wgd.config.names import name_fault
+from wgd.config.source import Placed
+from wgd.config.table import Table
+from wgd.config.vocabulary import Section
+
+Addresses = tuple[Placed[IPInterface], ...]
+
+_ADDRESSES = '["172.27.0.1/16"]'
+_ALLOWED_IPS = '["172.27.0.2/32"]'
+_RULE_SIDE = '["spoke-1", "10.11.12.0/24"]'
+_PORTS = '["tcp/80"]'
+
+
+def interface(table: Table) -> InterfaceDraft:
+    """`[interface]`."""
+    if "addresses" not in table:
+        hint = f"say which address this machine has in the tunnel: addresses = {_ADDRESSES}"
+        table.error(table.where, "addresses is missing", hint)
+    own = table.array("addresses", addresses.interface_address, _ADDRESSES)
+    _no_address_twice(table, own)
+    role = table.optional("role", values.choice(Role))
+    listen_port = table.optional("listen_port", values.number(1, 65535, "a UDP port"))
+    private_key_file = table.optional("private_key_file", values.path)
+    mtu = table.optional("mtu", values.mtu)
+    fwmark = table.optional("fwmark", values.number(0, 2**32 - 1))
+    adopt = table.optional("adopt", values.boolean)
+    enabled = table.optional("enabled", values.boolean)
+    forwarding = table.optional("forwarding", values.choice(Forwarding))
+    table.close(Section.INTERFACE)
+    return InterfaceDraft(
+        where=table.where,
+        sound=table.sound,
+        addresses=own,
+        role=role or Role.SPOKE,
+        listen_port=listen_port,
+        private_key_file=private_key_file,
+        mtu=mtu,
+        fwmark=fwmark or 0,
+        adopt=adopt is True,
+        enabled=enabled is not False,
+        forwarding=forwarding,
+    )
+
+
+def _no_address_twice(table: Table, own: Addresses) -> None:
+    seen: set[object] = set()
+    for address, where in own:
+        if address.ip in seen:
+            table.error(where, f"{address.ip} stands here twice", "keep one of the two")
+        seen.add(address.ip)
+
+
+def network(table: Table, name: str, value: object) -> NetworkDraft:
+    """One line of `[networks]`: a list of CIDRs, or one CIDR."""
+    where = table.where / name
+    if fault := name_fault(name):
+        table.error(where, fault)
+    if isinstance(value, str):
+        one = table.optional(name, addresses.network)
+        ranges: tuple[IPNetwork, ...] = (one,) if one else ()
+    else:
+        hint = "a network needs an address range"
+        ranges = tuple(
+            range_ for range_, _ in table.filled(name, addresses.network, '["10.11.12.0/24"]', hint)
+        )
+    return NetworkDraft(name, where, ranges if table.sound else ())
+
+
+def peer(table: Table, name: str) -> PeerDraft:
+    """`[peers.NAME]`."""
+    if fault := name_fault(name):
+        table.error(table.where, fault)
+    if "allowed_ips" not in table:
+        table.error(
+            table.where, "allowed_ips is missing", f"the peer's addresses: allowed_ips = {_ALLOWED_IPS}"
+        )
+    public_key = table.required("public_key", values.key, "what `wgd pubkey` prints on the peer")
+    allowed_ips = table.array("allowed_ips", addresses.network_or_name, _ALLOWED_IPS)
+    endpoint = table.optional("endpoint", addresses.endpoint)
+    keepalive = table.optional("persistent_keepalive", values.number(0, 65535, "seconds"))
+    preshared_key_file = table.optional("preshared_key_file", values.path)
+    routes = table.optional("routes", values.boolean)
+    enabled = table.optional("enabled", values.boolean)
+    expires = table.optional("expires", values.moment)
+    table.close(Section.PEER)
+    return PeerDraft(
+        name=name,
+        where=table.where,
+        sound=table.sound,
+        public_key=public_key,
+        allowed_ips=allowed_ips,
+        endpoint=endpoint,
+        persistent_keepalive=keepalive or 0,
+        preshared_key_file=preshared_key_file,
+        routes=routes is not False,
+        enabled=enabled is not False,
+        expires=expires,
+    )
+
+
+def forward(table: Table) -> ForwardDraft:
+    """`[[forward]]`."""
+    ports = "to allow everything, leave ports out"
+    read = ForwardDraft(
+        where=table.where,
+        source=_side(table, "from", "who may open connections"),
+        target=_side(table, "to", "where connections may go"),
+        ports=tuple(port for port, _ in _filled_if_there(table, "ports", ports)),
+        incoming=table.optional("in", values.device),
+        outgoing=table.optional("out", values.device),
+    )
+    table.close(Section.FORWARD)
+    return read
+
+
+def _filled_if_there(table: Table, key: str, hint: str) -> tuple[Placed[PortRange], ...]:
+    return table.filled(key, values.port_range, _PORTS, hint) if key in table else ()
+
+
+def masquerade(table: Table) -> MasqueradeDraft:
+    """`[[masquerade]]`."""
+    hint = 'the device that leads to them, like out = "eth0"'
+    out = table.required("out", values.device, hint)
+    target = _side(table, "to", 'what may be reached through it; everything is said aloud with ["any"]')
+    table.close(Section.MASQUERADE)
+    return MasqueradeDraft(table.where, out, target)
+
+
+def _side(table: Table, key: str, hint: str) -> Words:
+    return table.filled(key, addresses.network_or_name, _RULE_SIDE, hint)

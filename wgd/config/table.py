@@ -1,0 +1,81 @@
+"""Reads one TOML table key by key and collects what is wrong with it, never stopping at the first.
+
+Each key is asked for once, with a reader from `values` or `addresses`; `close` reports the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from wgd.config.source import Placed, Unfit, Where
+from wgd.config.vocabulary import KEYS, Section, unknown
+from wgd.config.wording import found, quoted
+from wgd.errors import Problem
+
+T = TypeVar("T")
+Reader = Callable[[object], T]
+
+
+class Table:
+    """A table being read. `sound` turns False with its first error."""
+
+    def __init__(self, where: Where, content: dict[str, object], problems: list[Problem]) -> None:
+        self.where, self.sound = where, True
+        self._content, self._problems = content, problems
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def error(self, where: Where, message: str, hint: str = "") -> None:
+        """Notes an error in this table."""
+        self.sound = False
+        self._problems.append(where.error(message, hint))
+
+    def optional(self, key: str, read: Reader[T]) -> T | None:
+        """The key's value; None when it is absent or wrong."""
+        if key not in self._content:
+            return None
+        return self._fit(self._content[key], self.where / key, read)
+
+    def required(self, key: str, read: Reader[T], hint: str) -> T | None:
+        """The key's value; its absence is an error."""
+        if key not in self._content:
+            self.error(self.where, f"{key} is missing", hint)
+            return None
+        return self.optional(key, read)
+
+    def array(self, key: str, read: Reader[T], example: str) -> tuple[Placed[T], ...]:
+        """The fitting elements of an array, each with its place; () when the key is absent."""
+        if key not in self._content:
+            return ()
+        value, where = self._content[key], self.where / key
+        if not isinstance(value, list):
+            bracketed = f"write {key} = [{quoted(value)}]" if isinstance(value, str) else f"like {example}"
+            self.error(where, f"found {found(value)}, expected an array", bracketed)
+            return ()
+        fits = (
+            (self._fit(element, where / index, read), where / index) for index, element in enumerate(value)
+        )
+        return tuple(Placed(fit, place) for fit, place in fits if fit is not None)
+
+    def filled(self, key: str, read: Reader[T], example: str, hint: str) -> tuple[Placed[T], ...]:
+        """The elements of an array that must be there and hold at least one."""
+        if key not in self._content:
+            self.error(self.where, f"{key} is missing", f"{hint}, like {example}")
+        elif self._content[key] == []:
+            self.error(self.where / key, "found an empty array, expected at least one element", hint)
+        return self.array(key, read, example)
+
+    def close(self, section: Section) -> None:
+        """Reports every key that the section does not have."""
+        for key in self._content:
+            if key not in KEYS[section]:
+                self.error(self.where / key, *unknown(section, key))
+
+    def _fit(self, value: object, where: Where, read: Reader[T]) -> T | None:
+        try:
+            return read(value)
+        except Unfit as unfit:
+            self.error(where, unfit.message, unfit.hint)
+            return None
