@@ -12,12 +12,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wgd import prefixes
 from wgd.config.document import Config, Forwarding, Interface, IPNetwork, Masquerade, PortRange, Side
-from wgd.kinds.route import Route
 from wgd.model import State
 from wgd.prefixes import Ranges
+
+if TYPE_CHECKING:  # the kinds import this module
+    from wgd.kinds.route import Route
 
 PRIVATE: tuple[IPNetwork, ...] = tuple(
     ipaddress.ip_network(text)

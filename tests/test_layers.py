@@ -1,0 +1,132 @@
+"""A module imports only from its own row of the table or lower ones; the pure ones see no world outside."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# The longest fitting name counts.
+ROWS = {
+    "wgd.__main__": 5,
+    "wgd.cli": 5,
+    "wgd.daemon": 4,
+    "wgd.importer": 4,
+    "wgd.exporter": 4,
+    "wgd.log": 4,
+    "wgd.reconcile": 3,
+    "wgd.sources": 3,
+    "wgd.kernel": 3,
+    "wgd.plan": 2,
+    "wgd.render": 2,
+    "wgd.terminal": 2,
+    "wgd.report": 2,
+    "wgd.pacer": 2,
+    "wgd.kinds": 2,
+    "wgd.flows": 2,
+    "wgd.config": 1,
+    "wgd.prefixes": 1,
+    "wgd.protocols": 1,
+    "wgd.model": 0,
+    "wgd.errors": 0,
+    "wgd": 0,
+}
+PURE = (
+    "config.document",
+    "errors",
+    "flows",
+    "kinds",
+    "model",
+    "pacer",
+    "plan",
+    "prefixes",
+    "protocols",
+    "render",
+    "report",
+    "terminal",
+)
+OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "watchdog"}
+HOMES = {
+    "pyroute2": ("wgd.kernel", "wgd.sources"),
+    "nftables": ("wgd.kernel", "wgd.sources"),
+    "watchdog": ("wgd.sources",),
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / "wgd").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Everything a file imports, in functions and for types too, as full names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in MODULES else str(node.module)
+
+
+def row(module: str) -> int:
+    while module not in ROWS:
+        assert "." in module, f"{module} has no row in the table of layers"
+        module = module.rpartition(".")[0]
+    return ROWS[module]
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def test_every_module_has_a_row_of_its_own() -> None:
+    """`wgd` itself is a row for the package's __init__ only."""
+    rows = [name for name in ROWS if name != "wgd"]
+    assert [m for m in MODULES if m != "wgd" and not any(within(m, name) for name in rows)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_downwards(module: str) -> None:
+    upwards = [
+        other for other in imports(MODULES[module]) if within(other, "wgd") and row(other) > row(module)
+    ]
+    assert upwards == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if any(within(m, f"wgd.{pure}") for pure in PURE)])
+def test_the_pure_ones_see_no_outside_world(module: str) -> None:
+    assert {other.partition(".")[0] for other in imports(MODULES[module])} & OUTSIDE == set()
+
+
+@pytest.mark.parametrize("package", HOMES)
+def test_a_package_is_imported_only_where_it_lives(package: str) -> None:
+    importers = [m for m, path in MODULES.items() if any(within(other, package) for other in imports(path))]
+    assert [m for m in importers if not any(within(m, home) for home in HOMES[package])] == []
+
+
+def test_each_pure_module_can_be_imported_first() -> None:
+    """A cycle of imports shows only when one enters it at the wrong place."""
+    pure = [m for m in MODULES if any(within(m, f"wgd.{name}") for name in PURE)]
+    program = f"""
+import importlib, sys
+for name in {pure!r}:
+    for loaded in [m for m in sys.modules if m.partition(".")[0] == "wgd"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
