@@ -1,0 +1,106 @@
+"""What the status value says is not as it should be, as text: the second half of a drift report. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, plain, several
+
+Value = Mapping[str, Any]
+
+SHOWN = 20
+"""How many of a long list are shown."""
+VERBS = {"create": ("+ missing", GREEN), "update": ("~ differs", YELLOW), "delete": ("- left over", RED)}
+KIND_WORDS = {
+    "nftables": ("chain",),
+    "device": ("WireGuard setting",),
+    "address": ("address", "addresses"),
+}
+"""Kinds that a person calls something else, with plurals where needed."""
+
+
+def findings(value: Value, page: Page) -> list[str]:
+    """What differs, conflicts, failed, is foreign, and what is wrong with the files and the network."""
+    sections: tuple[tuple[str, Callable[[Any, Page], Iterable[str]], Sequence[Any]], ...] = (
+        ("differs from the files", _change, value["drift"]),
+        ("conflicts, left alone", _conflict, value["conflicts"]),
+        ("waits until a conflict is solved", _blocked, [value["blocked"]] if value["blocked"] else []),
+        ("failed", outcome_lines, value["failures"]),
+        ("foreign, left alone", _foreign, value["foreign"]),
+        ("in the files", _problem, value["problems"]),
+        ("warnings", _warning, [*map(_opened, value["opens"]), *value["warnings"]]),
+    )
+    lines = []
+    for title, tell, found in sections:
+        if found:
+            lines += ["", page.paint(title, BOLD)]
+            lines += [line for one in found[:SHOWN] for line in tell(one, page)]
+        if len(found) > SHOWN:
+            lines.append(page.paint(f"  … and {len(found) - SHOWN:,} more", DIM))
+    return lines
+
+
+def _opened(name: str) -> str:
+    return f"OPENS: what is forwarded through {name} will no longer be restricted"
+
+
+def _change(change: Value, page: Page) -> Iterable[str]:
+    verb, code = VERBS[change["verb"]]
+    fields = "; ".join(f"{f['field']} {f['have']} → {f['want']}" for f in change["fields"])
+    what = plain(f"{_object(change)}" + (f": {fields}" if fields else ""))
+    text = page.wrap(f"{verb:<11}  {what}", "  ", " " * 15)
+    yield text.replace(verb, page.paint(verb, code), 1)
+
+
+def _object(value: Value) -> str:
+    """`peer spoke-1 on wg0`: the kind, unless the label says it by itself."""
+    label = str(value["label"])
+    return label if value["object"] in ("nftables", "device") else f"{value['object']} {label}"
+
+
+def _conflict(conflict: Value, page: Page) -> Iterable[str]:
+    yield page.paint(page.wrap(f"! {plain(conflict['reason'])}"), RED)
+    if conflict["hint"]:
+        yield page.wrap(f"hint: {plain(conflict['hint'])}", "    ", "          ")
+
+
+def outcome_lines(outcome: Value, page: Page) -> Iterable[str]:
+    """The commands of one op, and why they did not work, if so."""
+    commands = outcome["commands"]
+    for command in commands[:SHOWN]:
+        yield f"  {plain(command)}"
+    if len(commands) > SHOWN:
+        yield page.paint(f"  … and {len(commands) - SHOWN:,} more", DIM)
+    if outcome["error"]:
+        yield page.paint(page.wrap(f"failed: {plain(outcome['error'])}", "    ", "      "), RED)
+    elif outcome["skipped"]:
+        yield page.paint(
+            page.wrap(f"skipped: it needs {plain(outcome['skipped'])}", "    ", "      "), YELLOW
+        )
+
+
+def _blocked(blocked: Sequence[Value], page: Page) -> Iterable[str]:
+    numbers = Counter(str(ref["object"]) for ref in blocked)
+    yield page.wrap(
+        ", ".join(several(number, *KIND_WORDS.get(kind, (kind,))) for kind, number in numbers.items())
+    )
+
+
+def _foreign(foreign: Value, page: Page) -> Iterable[str]:
+    yield page.wrap(plain(_object(foreign)))
+
+
+def _problem(problem: Value, page: Page) -> Iterable[str]:
+    where = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["file"]
+    key = f"{problem['key']}: " if problem["key"] else ""
+    code = RED if problem["severity"] == "error" else YELLOW
+    text = page.wrap(plain(f"{where}: {problem['severity']}: {key}{problem['message']}"))
+    yield text.replace(problem["severity"], page.paint(problem["severity"], code), 1)
+    if problem["hint"]:
+        yield page.wrap(f"hint: {plain(problem['hint'])}", "      ", "            ")
+
+
+def _warning(text: str, page: Page) -> Iterable[str]:
+    yield page.wrap(f"! {plain(text)}")

@@ -1,0 +1,193 @@
+"""The status value (`wgd.report`) as a text that a person enjoys reading. Pure, and quick to import.
+
+What matters comes first: one line that says whether all is well. Colour never says what words do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from wgd.findings import SHOWN, findings
+from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Cell, Column, Page, age, plain, several, size, table
+
+Value = Mapping[str, Any]
+
+LIVE = 180
+"""Seconds after its last handshake that a WireGuard session can carry packets."""
+MANY = 40
+"""An interface with more peers shows only those that deserve attention, unless all are asked for."""
+
+INTERFACE_STATES = {
+    "in sync": ("in sync", GREEN),
+    "drift": ("differs from its file", YELLOW),
+    "conflict": ("conflict", RED),
+    "frozen": ("in sync with its accepted copy", YELLOW),
+    "held": ("left alone: its files are broken, and no copy was ever accepted", RED),
+    "disabled": ("disabled", DIM),
+}
+PEER_STATES = {
+    "in sync": ("", DIM),
+    "missing": ("not in the kernel", YELLOW),
+    "drift": ("differs", YELLOW),
+    "leftover": ("not in the files", YELLOW),
+    "foreign": ("not in the files, left alone", DIM),
+    "blocked": ("waits", RED),
+    "conflict": ("conflict", RED),
+    "held": ("", DIM),
+    "disabled": ("disabled", DIM),
+    "expired": ("expired", DIM),
+}
+PEER_COLUMNS = (
+    Column("peer", least=8),
+    Column("handshake"),
+    Column("endpoint", least=15, drop=1),
+    Column("received", drop=2, right=True),
+    Column("sent", drop=3, right=True),
+    Column("allowed IPs", luxury=True),
+    Column(""),
+)
+
+
+def render_status(value: Value, now: float, page: Page, *, whole: bool = True) -> str:
+    """The status as text. `now`: seconds since the epoch. Without `whole` an interface with many peers is
+    told in short."""
+    lines = [*_headline(value, now, page)]
+    for interface in value["interfaces"]:
+        lines += ["", *_interface(interface, now, page, whole)]
+    return "\n".join(lines + findings(value, page))
+
+
+def render_result(value: Value, now: float, page: Page) -> str:
+    """The status without its interfaces: how a pass ended."""
+    return "\n".join((*_headline(value, now, page), *findings(value, page)))
+
+
+def summary(value: Value) -> str:
+    """All in a few words: `in sync: 2 interfaces, 5 peers`, or what is not."""
+    if value["in_sync"]:
+        return f"in sync: {_extent(value)}"
+    errors = sum(problem["severity"] == "error" for problem in value["problems"])
+    counted = [
+        several(len(value["drift"]), "difference") if value["drift"] else "",
+        several(len(value["conflicts"]), "conflict") if value["conflicts"] else "",
+        several(errors, "error") + " in the files" if errors else "",
+    ]
+    return ", ".join(filter(None, counted)) or "not in sync"
+
+
+def _extent(value: Value) -> str:
+    interfaces = value["interfaces"]
+    peers = sum(peer["name"] is not None for interface in interfaces for peer in interface["peers"])
+    return f"{several(len(interfaces), 'interface')}, {several(peers, 'peer')}"
+
+
+def _headline(value: Value, now: float, page: Page) -> Iterable[str]:
+    if not value["in_sync"]:
+        said, codes = f"✗ {summary(value)}", (BOLD, RED)
+    elif value["interfaces"]:
+        said, codes = "✓ everything in sync", (BOLD, GREEN)
+    else:
+        said, codes = "✓ nothing to look after: no file names an interface", (BOLD, GREEN)
+    more = [_extent(value), _source(value, now)] if value["interfaces"] else [_source(value, now)]
+    line = " · ".join((said, *more))
+    if page.width is None or len(line) <= page.width:
+        yield page.paint(said, *codes) + page.paint(line[len(said) :], DIM)
+    else:
+        yield page.paint(said, *codes)
+        yield from (page.paint(f"  {text}", DIM) for text in more)
+    yield from (page.paint(page.wrap(f"! {text}", "", "  "), YELLOW) for text in _daemon(value))
+
+
+def _source(value: Value, now: float) -> str:
+    old = now - value["time"]
+    when = f"{age(old)} ago" if old >= 1 else "just now"
+    return f"seen by the daemon {when}" if "pass" in value else f"read from the kernel {when}"
+
+
+def _daemon(value: Value) -> Iterable[str]:
+    """What is wrong with the daemon; `daemon` is what `wgd status` found out about it."""
+    daemon = value.get("daemon") or {"state": "runs"}
+    if daemon["state"] == "hangs":
+        silent = age(daemon["silent"])
+        yield f"the daemon (process {daemon['pid']}) hangs: it has not reported for {silent}"
+    elif daemon["state"] == "dead":
+        yield "the daemon is not running: nothing is mended by itself (systemctl start wgd)"
+
+
+def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[str]:
+    state, code = INTERFACE_STATES[value["state"]]
+    if value["frozen"] and value["state"] != "frozen":
+        state += " (its accepted copy, since its files are broken)"
+    yield f"{page.paint(plain(value['name']), BOLD)}  {page.paint(state, code)}"
+    yield page.paint(page.wrap(" · ".join(_traits(value)), "  ", "  "), DIM)
+    if value["public_key"]:
+        yield page.paint(f"  public key {value['public_key']}", DIM)
+    peers = value["peers"]
+    if not peers:
+        yield page.paint("  no peers", DIM)
+        return
+    shown = peers if whole or len(peers) <= MANY else _remarkable(peers)
+    yield ""
+    yield from table(PEER_COLUMNS, [_peer(peer, now) for peer in shown], page)
+    if len(shown) < len(peers):
+        yield page.paint(page.wrap(_rest(value, len(peers) - len(shown), now), "  ", "  "), DIM)
+
+
+def _traits(value: Value) -> Iterable[str]:
+    if value["backend"] is None:
+        yield "not there"
+    yield ", ".join(value["addresses"])
+    if value["listen_port"]:
+        yield f"port {value['listen_port']}"
+    if value["mtu"]:
+        yield f"MTU {value['mtu']}"
+    if value["role"] == "hub":
+        yield "hub"
+    if value["backend"]:
+        yield f"{value['backend']} WireGuard"
+
+
+def _peer(peer: Value, now: float) -> Sequence[Cell]:
+    name = plain(peer["name"]) if peer["name"] is not None else peer["public_key"][:12] + "…"
+    state, code = PEER_STATES[peer["state"]]
+    return (
+        Cell(name, () if peer["name"] is not None else (DIM,)),
+        _handshake(peer["last_handshake"], now),
+        Cell(plain(peer["endpoint"] or "–")),
+        Cell(size(peer["received"])),
+        Cell(size(peer["sent"])),
+        Cell(_few(peer["allowed_ips"]), (DIM,)),
+        Cell(state, (code,)),
+    )
+
+
+def _handshake(last: float | None, now: float) -> Cell:
+    if not last:
+        return Cell("never", (DIM,))
+    old = now - last
+    return Cell(f"{age(old)} ago", (GREEN,) if old < LIVE else (DIM,))
+
+
+def _few(prefixes: Sequence[str]) -> str:
+    if len(prefixes) <= 3:
+        return ", ".join(prefixes)
+    return f"{', '.join(prefixes[:2])} and {len(prefixes) - 2:,} more"
+
+
+def _remarkable(peers: Sequence[Value]) -> Sequence[Value]:
+    """Those with a state worth telling, then those heard from most recently."""
+    odd = [peer for peer in peers if PEER_STATES[peer["state"]][0]][:SHOWN]
+    calm = [peer for peer in peers if not PEER_STATES[peer["state"]][0]]
+    calm.sort(key=lambda peer: -(peer["last_handshake"] or 0))
+    return odd + calm[: max(SHOWN - len(odd), 5)]
+
+
+def _rest(value: Value, left_out: int, now: float) -> str:
+    heard = [peer["last_handshake"] for peer in value["peers"] if peer["last_handshake"]]
+    live = sum(now - last < LIVE for last in heard)
+    return (
+        f"… and {left_out:,} more. Of all {len(value['peers']):,}, {live:,} were heard from in the last "
+        f"{age(LIVE)}, {len(heard) - live:,} before that, {len(value['peers']) - len(heard):,} never. "
+        f"`wgd status {value['name']}` lists them."
+    )
