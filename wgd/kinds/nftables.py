@@ -171,7 +171,7 @@ def _match(device_word: str, address_word: str, place: Place, version: int, mana
     if place.device is not None:
         words = f'{device_word} "{place.device}"'
     else:
-        words = f"{device_word} != {_names(managed)}"
+        words = _unmanaged(device_word, managed)
     if place.networks:
         words += f" {_family(version)} {address_word} {_addresses(place.networks)}"
     return words
@@ -228,12 +228,17 @@ def _masquerade(disguise: Disguise) -> tuple[str, str]:
 
 def _fence(config: Config, seen: State) -> Iterable[Rule]:
     """What wgd opened, wgd fences: a device that forwards only because of us leads into the tunnel only."""
-    devices, all_ipv6 = fenced(config, seen)
-    managed = _names(config.managed())
-    for device in devices:
-        yield _rule(
-            f'iifname "{device}" oifname != {managed} counter drop', f"{device} forwards for wgd only"
-        )
+    places, all_ipv6 = fenced(config, seen)
+    managed = config.managed()
+    leaving = _unmanaged("oifname", managed)
+    for version, device in places:
+        words = (_version(version), f'iifname "{device}"', leaving, "counter drop")
+        yield _rule(" ".join(filter(None, words)), f"{device} forwards for wgd only")
     if all_ipv6:
-        text = f"{_version(6)} iifname != {managed} oifname != {managed} counter drop"
-        yield _rule(text, "IPv6 forwarding is on for wgd only")
+        words = (_version(6), _unmanaged("iifname", managed), leaving, "counter drop")
+        yield _rule(" ".join(filter(None, words)), "IPv6 forwarding is on for wgd only")
+
+
+def _unmanaged(device_word: str, managed: Sequence[str]) -> str:
+    """Matches devices that wgd does not manage; with none managed there is nothing to say."""
+    return f"{device_word} != {_names(managed)}" if managed else ""

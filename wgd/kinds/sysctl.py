@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from wgd.config.document import Config
 from wgd.flows import ingress
-from wgd.model import Change, Op, Ref, Stage, State, Verb
+from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
 
 ALL_IPV6 = "net/ipv6/conf/all/forwarding"
@@ -66,10 +66,10 @@ def forwarding_path(device: str) -> str:
     return f"net/ipv4/conf/{device}/forwarding"
 
 
-def fenced(config: Config, seen: State) -> tuple[tuple[str, ...], bool]:
-    """What wgd opened besides its own interfaces: (devices that now forward IPv4 or IPv6, whether all
+def fenced(config: Config, seen: State) -> tuple[tuple[tuple[int, str], ...], bool]:
+    """What wgd opened besides its own interfaces: (IP versions and devices that now forward, whether all
     IPv6 forwarding is on because of us). It is ours if it has a note, or is still off."""
-    managed = set(config.managed())
+    ours = {*config.managed(), *(name for name, link in seen.of("link").items() if link.group == OURS)}
     observed = seen.of("sysctl")
     wanted = {sysctl.path: sysctl for sysctl in _forwarding(config, seen)}
     noted = {str(path) for path, sysctl in observed.items() if sysctl.original == "0"}
@@ -79,8 +79,8 @@ def fenced(config: Config, seen: State) -> tuple[tuple[str, ...], bool]:
         for path in noted | still_off
         if path.endswith("/forwarding") or path.endswith("/force_forwarding")
     }
-    devices = {path.split("/")[3] for path in opened if path != ALL_IPV6}
-    return tuple(sorted(devices - managed)), ALL_IPV6 in opened
+    places = {(4 if path.startswith("net/ipv4/") else 6, path.split("/")[3]) for path in opened - {ALL_IPV6}}
+    return tuple(sorted(place for place in places if place[1] not in ours)), ALL_IPV6 in opened
 
 
 class SysctlKind(Kind[Sysctl]):
