@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
 
 from tests.fake import FakeKernel
 from wgd.config.document import (
@@ -54,8 +55,8 @@ def private_key(name: str) -> Secret:
     return Secret(bytes(raw))
 
 
-def peer(name: str, *allowed_ips: str, **more: object) -> Peer:
-    return replace(Peer(name, key(name), networks(*allowed_ips)), **more)  # type: ignore[arg-type]
+def peer(name: str, *allowed_ips: str, **more: Any) -> Peer:
+    return replace(Peer(name, key(name), networks(*allowed_ips)), **more)
 
 
 def side(*words: str, peers: tuple[str, ...] = (), **named: tuple[str, ...]) -> Side:
@@ -75,12 +76,12 @@ def config(*interfaces: Interface, held: frozenset[str] = frozenset()) -> Config
     return Config({interface.name: interface for interface in interfaces}, held)
 
 
-def interface(name: str = "wg0", *addresses: str, **more: object) -> Interface:
+def interface(name: str = "wg0", *addresses: str, **more: Any) -> Interface:
     """An interface; with rules it decides about forwarding, as in a file."""
     if more.get("forwards"):
         more.setdefault("forwarding", Forwarding.RULES)
     made = Interface(name, private_key(name), tuple(map(address, addresses)))
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
 HUB = interface(

@@ -163,6 +163,9 @@ class FakeKernel:
         if kind in (KERNEL, USERSPACE):
             self._devices[name] = Device(name, None, 0)
 
+    def has_link(self, name: str) -> bool:
+        return name in self._links
+
     def delete_link(self, name: str) -> None:
         self._link(name)
         for address in [a for a in self._addresses if a.interface == name]:

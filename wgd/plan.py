@@ -7,7 +7,7 @@ stands on our ground, and otherwise none of our business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wgd.config.document import Config
@@ -25,23 +25,45 @@ class _Findings:
 
 def make_plan(config: Config, seen: State, kinds: Sequence[Kind[Any]] = KINDS) -> Plan:
     """What differs between the config and what was seen, and the ops that would close the difference."""
-    found = _Findings()
-    for kind in kinds:
-        _compare(kind, config, seen, found)
-    taken = {conflict.ref.key for conflict in found.conflicts if conflict.ref.kind == "link"}
-    blocked = [change for change in found.changes if change.interface in taken]
-    changes = [change for change in found.changes if change.interface not in taken]
+    found = _find(config, seen, kinds)
+    taken = frozenset(str(conflict.ref.key) for conflict in found.conflicts if conflict.ref.kind == "link")
+    changes = _find(_holding(config, taken), seen, kinds).changes if taken else found.changes
+    possible = {change.ref for change in changes}
     ops = [op for kind in kinds for op in _ops(kind, changes, seen)]
     return Plan(
         changes=tuple(changes),
         ops=tuple(sorted(ops, key=_order)),
         conflicts=tuple(found.conflicts),
         foreign=tuple(found.foreign),
-        blocked=tuple(change.ref for change in blocked),
+        blocked=tuple(change.ref for change in found.changes if change.ref not in possible),
     )
 
 
-def _compare(kind: Kind[Any], config: Config, seen: State, found: _Findings) -> None:
+def _holding(config: Config, names: frozenset[str]) -> Config:
+    """Nothing is touched of an interface whose link is not ours, nor anything opened for its rules."""
+    possible = {name: interface for name, interface in config.interfaces.items() if name not in names}
+    return Config(possible, config.held | names)
+
+
+def _find(config: Config, seen: State, kinds: Sequence[Kind[Any]]) -> _Findings:
+    found = _Findings()
+    ahead = seen
+    for kind in kinds:
+        _compare(kind, config, seen, ahead, found)
+        ahead = _ahead(ahead, kind, found)
+    return found
+
+
+def _ahead(seen: State, kind: Kind[Any], found: _Findings) -> State:
+    """What will be seen once this kind's updates are made: an adopted link makes ours what stands on it, and
+    the plan must say at once what becomes of that."""
+    updated = {c.ref.key: c.after for c in found.changes if c.ref.kind == kind.name and c.verb is Verb.UPDATE}
+    if not updated:
+        return seen
+    return replace(seen, objects={**seen.objects, kind.name: {**seen.of(kind.name), **updated}})
+
+
+def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, found: _Findings) -> None:
     have = seen.of(kind.name)
     wanted = {kind.key(spec): spec for spec in kind.desired(config, seen)}
     for key, want in wanted.items():
@@ -51,7 +73,7 @@ def _compare(kind: Kind[Any], config: Config, seen: State, found: _Findings) -> 
             _differs(kind, want, have[key], differing, config, seen, found)
     for key, spec in have.items():
         if key not in wanted:
-            _unwanted(kind, spec, config, seen, found)
+            _unwanted(kind, spec, config, ahead, found)
 
 
 def _differs(
