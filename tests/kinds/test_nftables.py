@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def texts(wanted: Config, chain: str, seen: State | None = None) -> list[str]:
     return [rule.text.partition(" comment ")[0] for rule in chains[chain].rules] if chain in chains else []
 
 
-def permits(rule: Forward, **more: object) -> list[str]:
+def permits(rule: Forward, **more: Any) -> list[str]:
     """What one rule of a hub becomes, without the frame around it."""
     return texts(config(replace(HUB, forwards=(rule,), **more)), "forward-wg0")[3:-1]
 

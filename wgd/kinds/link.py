@@ -23,6 +23,7 @@ USERSPACE = "userspace wireguard"
 DEFAULT_MTU = 1420
 OVERHEAD = 80
 """Bytes WireGuard adds to a packet: 40 (IPv6) + 8 (UDP) + 32 (message header and tag)."""
+LEAST_IPV6_MTU = 1280
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class LinkKind(Kind[Link]):
 
     def differences(self, want: Link, have: Link) -> tuple[tuple[str, str, str], ...]:
         found = []
+        if not have.wireguard:
+            found.append(("kind", have.kind, want.kind))
         if want.mtu is not None and want.mtu != have.mtu:
             found.append(("mtu", str(have.mtu), str(want.mtu)))
         if want.group != have.group:
@@ -173,7 +176,8 @@ def wanted_mtu(interface: Interface, seen: State) -> int | None:
         for address, _ in seen.resolved.get(str(peer.endpoint), ())
         if (mtu := _path_mtu(address, interface.name, routes, seen)) is not None
     ]
-    return min(found) - OVERHEAD if found else DEFAULT_MTU
+    least = LEAST_IPV6_MTU if any(address.version == 6 for address in interface.addresses) else 0
+    return max(min(found) - OVERHEAD, least) if found else DEFAULT_MTU
 
 
 def _path_mtu(address: str, own: str, routes: list[Route], seen: State) -> int | None:
