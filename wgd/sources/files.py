@@ -16,8 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wgd.config import ConfigDirectory, Decoded, decode, read_directory, read_key_file, settle
+from wgd.config.accept import settle
+from wgd.config.decode import Decoded, Files, decode
 from wgd.config.document import Config
+from wgd.config.files import read_directory
+from wgd.config.keys import KeyReader
 from wgd.errors import ConfigError, Problem
 
 ACCEPTED = "accepted"
@@ -75,17 +78,17 @@ class ConfigFiles:
 
     def load(self, now: float, steady: float) -> Loaded:
         """Read the files again. `now` as in `load()`; `steady`: seconds of a clock that never jumps."""
-        key_reader = functools.partial(read_key_file, self._directories.config, daemon_gid())
-        decoder = functools.partial(decode, read_key=key_reader, now=now)
+        read_key = KeyReader(self._directories.config, daemon_gid())
+        decoder = functools.partial(decode, read_key=read_key, now=now)
         try:
-            files = read_directory(self._directories.config)
+            files = dict(read_directory(self._directories.config))
         except ConfigError as error:
             if not self._accepted:
                 raise
             return self._frozen_whole(decoder, error)
         deadline = self._keep_missing(files, steady)
         settled = settle(files, self._accepted, decoder)
-        return Loaded(settled.config, settled.problems, settled.frozen, settled.files, deadline)
+        return Loaded(settled.config, settled.problems, settled.frozen, settled.files_in_force, deadline)
 
     def accept(self, loaded: Loaded) -> None:
         """Keep what is in force as the accepted copies. Raises OSError."""
@@ -93,13 +96,13 @@ class ConfigFiles:
             _write_store(self._store, loaded.files)
             self._accepted = dict(loaded.files)
 
-    def _frozen_whole(self, decoder: Callable[[ConfigDirectory], Decoded], error: ConfigError) -> Loaded:
+    def _frozen_whole(self, decoder: Callable[[Files], Decoded], error: ConfigError) -> Loaded:
         """The directory cannot be read: everything stays as accepted."""
         settled = settle(self._accepted, self._accepted, decoder)
         every = frozenset(settled.config.interfaces)
-        return Loaded(settled.config, error.problems + settled.problems, every, settled.files)
+        return Loaded(settled.config, error.problems + settled.problems, every, settled.files_in_force)
 
-    def _keep_missing(self, files: ConfigDirectory, steady: float) -> float:
+    def _keep_missing(self, files: dict[str, bytes | Problem], steady: float) -> float:
         """Put accepted files that have just gone back among `files`; when does the first run out of grace?"""
         gone = self._accepted.keys() - files.keys()
         self._gone_since = {name: self._gone_since.get(name, steady) for name in gone}
