@@ -67,7 +67,7 @@ class FakeKernel:
     def backend(self) -> str:
         return self._backend
 
-    def dump(self, kind: str) -> Iterable[object]:
+    def dump(self, kind: str) -> tuple[object, ...]:
         tables: dict[str, Callable[[], Iterable[object]]] = {
             "link": lambda: self._links.values(),
             "device": lambda: self._devices.values(),

@@ -41,6 +41,14 @@ PRIVATE: tuple[IPNetwork, ...] = tuple(
 )
 """What `internet` leaves out besides our own networks: this-host, private, shared, link-local, multicast."""
 
+FENCE = "fence"
+"""The chain that keeps what only wgd opened from leading anywhere else."""
+
+
+def guard(interface: str) -> str:
+    """The chain that decides what passes through the interface; it must stand before packets can flow."""
+    return f"forward-{interface}"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

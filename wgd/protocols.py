@@ -72,6 +72,10 @@ class Kind(ABC, Generic[S]):
         """Objects that must exist for this one to exist, and that take it along when they go."""
         return ()
 
+    def missing(self, spec: S, seen: State) -> tuple[Ref, ...]:
+        """Those of its needs that the pass has to make first: without them there is nothing to do."""
+        return tuple(need for need in self.needs(spec) if need.key not in seen.of(need.kind))
+
     def conflict(self, want: S, have: S, config: Config, seen: State) -> tuple[str, str] | None:
         """Why `have`, which is not as wanted, must not be changed into `want`: (reason, hint)."""
         return None

@@ -91,7 +91,7 @@ class AddressKind(Kind[Address]):
                 want: Address = change.after
                 yield AddressAdd(
                     refs=(change.ref,),
-                    needs=self.needs(want),
+                    needs=self.missing(want, seen),
                     interface=want.interface,
                     address=want.address,
                 )

@@ -89,7 +89,7 @@ class DeviceKind(Kind[Device]):
             have: Device = change.before or Device(want.interface, None)
             yield DeviceSet(
                 refs=(change.ref,),
-                needs=self.needs(want),
+                needs=self.missing(want, seen),
                 interface=want.interface,
                 private_key=want.private_key if want.private_key != have.private_key else None,
                 listen_port=want.listen_port if want.listen_port != have.listen_port else None,

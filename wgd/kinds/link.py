@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import MTU_AUTO, Config, Interface
+from wgd.flows import guard
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
@@ -150,7 +151,7 @@ class LinkKind(Kind[Link]):
             want: Link = change.after
             if change.verb is Verb.CREATE:
                 yield LinkCreate(refs=refs, name=want.name, mtu=want.mtu, userspace=want.kind == USERSPACE)
-                yield LinkUp(refs=refs, needs=refs, name=want.name)
+                yield LinkUp(refs=refs, needs=(*refs, *_rules(want)), name=want.name)
                 continue
             yield from _update(change.before, want, refs)
 
@@ -161,7 +162,12 @@ def _update(have: Link, want: Link, refs: tuple[Ref, ...]) -> Iterable[Op]:
     if mtu is not None or group is not None:
         yield LinkSet(refs=refs, name=want.name, mtu=mtu, group=group)
     if not have.up:
-        yield LinkUp(refs=refs, name=want.name)
+        yield LinkUp(refs=refs, needs=_rules(want), name=want.name)
+
+
+def _rules(want: Link) -> tuple[Ref, ...]:
+    """Fail closed: no packet flows through a link whose rules could not be set."""
+    return (Ref("nftables", guard(want.name)),)
 
 
 def wanted_mtu(interface: Interface, seen: State) -> int | None:

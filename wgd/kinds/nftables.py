@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import Config, Forwarding, Interface, IPNetwork, PortRange
-from wgd.flows import Disguise, Flow, Place, disguises, flows
+from wgd.flows import FENCE, Disguise, Flow, Place, disguises, flows, guard
 from wgd.kinds.sysctl import fenced
 from wgd.model import Change, Op, Stage, State, Verb
 from wgd.protocols import Kind
@@ -23,7 +23,6 @@ from wgd.protocols import Kind
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
-FENCE = "fence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def _forward_chain(interface: Interface, permitted: Sequence[Flow], managed: Seq
     ]
     rules += [_rule(text, flow.words) for flow in permitted for text in _accepts(flow, managed)]
     rules.append(_rule("counter drop", "everything else"))
-    return Chain(f"forward-{name}", FORWARD, tuple(rules))
+    return Chain(guard(name), FORWARD, tuple(rules))
 
 
 def _accepts(flow: Flow, managed: Sequence[str]) -> Iterable[str]:

@@ -146,7 +146,7 @@ class PeerKind(Kind[Peer]):
             edits = tuple(_edits(of, interface))
             yield PeersSet(
                 refs=tuple(change.ref for change in of),
-                needs=(Ref("device", interface),),
+                needs=self.missing(of[0].after or of[0].before, seen),
                 interface=interface,
                 edits=edits,
             )

@@ -116,7 +116,7 @@ class RouteKind(Kind[Route]):
                 of = [i for i, route in enumerate(routes) if route.device == device]
                 yield RouteSet(
                     refs=tuple(refs[i] for i in of),
-                    needs=(Ref("link", device),),
+                    needs=self.missing(routes[of[0]], seen),
                     routes=tuple(routes[i] for i in of),
                     replace=verb is Verb.UPDATE,
                 )

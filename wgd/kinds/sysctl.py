@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import Config
-from wgd.flows import ingress
+from wgd.flows import FENCE, guard, ingress
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
 
@@ -117,7 +117,16 @@ class SysctlKind(Kind[Sysctl]):
                 yield SysctlRestore(refs=refs, path=have.path, value=str(have.original), deletes=True)
             else:
                 want: Sysctl = change.after
-                yield SysctlSet(refs=refs, needs=self.needs(want), path=want.path, value=want.value)
+                needs = (*self.missing(want, seen), *_rules(want, seen))
+                yield SysctlSet(refs=refs, needs=needs, path=want.path, value=want.value)
+
+
+def _rules(want: Sysctl, seen: State) -> tuple[Ref, ...]:
+    """Fail closed: nothing is opened while a chain that limits it could not be set."""
+    if not want.path.endswith("forwarding"):
+        return ()
+    chains = (FENCE, *map(guard, sorted({want.device, *map(str, seen.of("link"))})))
+    return tuple(Ref("nftables", chain) for chain in chains)
 
 
 def _forwarding(config: Config, seen: State) -> Iterator[Sysctl]:
