@@ -2,7 +2,8 @@
 
 Marker: address protocol 119 (`IFA_PROTO`).
 Quirks: Linux 6.1 does not re-mark an existing IPv4 address, so one that stands on our link without the mark
-    is taken as it is. Deleting an address can take its secondaries along (`promote_secondaries`).
+    is taken as it is. Deleting an address can take its secondaries along (`promote_secondaries`). An IPv6
+    address is on a link once: with another prefix length it must go before it can come.
 Deletes when: it carries the protocol, on a link of ours, and the file no longer lists it.
 """
 
@@ -81,11 +82,16 @@ class AddressKind(Kind[Address]):
         return (Ref("link", spec.interface),)
 
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
-        for change in changes:
+        made = {(c.after.interface, c.after.address.ip) for c in changes if c.verb is Verb.CREATE}
+        for change in sorted(changes, key=lambda change: change.verb is not Verb.DELETE):
             if change.verb is Verb.DELETE:
                 have: Address = change.before
+                in_the_way = have.address.version == 6 and (have.interface, have.address.ip) in made
                 yield AddressDelete(
-                    refs=(change.ref,), interface=have.interface, address=have.address, deletes=True
+                    refs=(change.ref,),
+                    interface=have.interface,
+                    address=have.address,
+                    deletes=not in_the_way,
                 )
             else:
                 want: Address = change.after
