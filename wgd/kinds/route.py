@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from wgd.config.document import Config, Interface, IPNetwork
+from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
 
@@ -69,7 +70,7 @@ class RouteKind(Kind[Route]):
 
     def desired(self, config: Config, seen: State) -> Iterable[Route]:
         for interface in config.enabled():
-            yield from _wanted(interface, seen.now)
+            yield from _wanted(interface, seen)
 
     def owns(self, have: Route, seen: State) -> bool:
         return have.protocol == OURS
@@ -122,18 +123,24 @@ class RouteKind(Kind[Route]):
                 )
 
 
-def _wanted(interface: Interface, now: float) -> Iterable[Route]:
+def _wanted(interface: Interface, seen: State) -> Iterable[Route]:
     """One route for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
-    connected = [address.network for address in interface.addresses]
-    seen: set[IPNetwork] = set()
+    connected = {address.network for address in interface.addresses} | _foreign_prefixes(interface, seen)
+    done: set[IPNetwork] = set()
     for peer in interface.peers:
-        if not peer.routes or not peer.active(now):
+        if not peer.routes or not peer.active(seen.now):
             continue
         for prefix in peer.allowed_ips:
-            if prefix in seen or any(covers(network, prefix) for network in connected):
+            if prefix in done or any(covers(network, prefix) for network in connected):
                 continue
-            seen.add(prefix)
+            done.add(prefix)
             yield Route(prefix, interface.name, METRIC[prefix.version])
+
+
+def _foreign_prefixes(interface: Interface, seen: State) -> set[IPNetwork]:
+    """Those of addresses that somebody else gave our link: to replace their connected routes would be theft."""
+    addresses: Iterable[Address] = seen.of("address").values()
+    return {a.address.network for a in addresses if a.interface == interface.name and a.protocol != OURS}
 
 
 def covers(outer: IPNetwork, inner: IPNetwork) -> bool:
