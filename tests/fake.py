@@ -117,7 +117,8 @@ class FakeKernel:
             case LinkUp():
                 self.set_link_state(op.name, up=True)
             case LinkDelete():
-                self.delete_link(op.name)
+                if self.has_link(op.name):
+                    self.delete_link(op.name)
             case DeviceSet():
                 self._set_device(op)
             case PeersSet():
@@ -126,18 +127,18 @@ class FakeKernel:
             case AddressAdd():
                 self.add_address(op.interface, op.address, OURS)
             case AddressDelete():
-                self.delete_address(op.interface, op.address)
+                if (op.interface, op.address) in [(a.interface, a.address) for a in self._addresses]:
+                    self.delete_address(op.interface, op.address)
             case RouteSet():
                 self._each(op.routes, lambda route: self._add_route(route, op.replace))
             case RouteDelete():
                 self._each(op.routes, self._delete_route)
             case SysctlSet():
-                note = self._sysctls.get(op.path, "")
-                self.write_sysctl(op.path, op.value)
-                self._notes.setdefault(op.path, note)
+                self._raise_sysctl(op.path, op.value)
             case SysctlRestore():
-                self.write_sysctl(op.path, op.value)
                 self._notes.pop(op.path, None)
+                if op.path in self._sysctls:
+                    self.write_sysctl(op.path, op.value)
             case _:
                 raise NotImplementedError(type(op).__name__)
 
@@ -332,6 +333,14 @@ class FakeKernel:
             for other in self._sysctls:
                 if other.startswith(f"net/{family}/conf/") and other.endswith("/forwarding"):
                     self._sysctls[other] = value
+
+    def _raise_sysctl(self, path: str, value: str) -> None:
+        """With a note of what was there; a note whose device is gone means nothing any more."""
+        before = self._sysctls.get(path)
+        self.write_sysctl(path, value)
+        self._notes = {noted: was for noted, was in self._notes.items() if noted in self._sysctls}
+        if before is not None and before != value:
+            self._notes.setdefault(path, before)
 
     def _new_switches(self, scope: str) -> None:
         """A new link's switches start as `default` has them."""

@@ -22,7 +22,8 @@ from tests.configs import (
     side,
 )
 from wgd.config.document import Config, Forward, Masquerade, PortRange
-from wgd.kinds.nftables import FENCE, FORWARD, Chain, NftablesKind, Rule
+from wgd.flows import FENCE
+from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, Rule
 from wgd.model import State
 from wgd.plan import make_plan
 from wgd.reconcile import observe

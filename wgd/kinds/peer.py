@@ -182,7 +182,9 @@ def _edits(changes: Sequence[Change], interface: str) -> Iterator[PeerEdit]:
     """Additions first (they move prefixes by themselves), then prefixes nobody wants, then removed peers."""
     sets = [change for change in changes if change.after is not None]
     for change in sets:
-        yield _edit(change.before, change.after)
+        edit = _edit(change.before, change.after)
+        if edit != PeerEdit(edit.public_key, name=edit.name, only_existing=True):
+            yield edit
     taken = {prefix for change in sets for prefix in change.after.allowed_ips}
     dropped = [
         prefix
