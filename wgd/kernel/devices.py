@@ -1,0 +1,94 @@
+"""The WireGuard side of every interface, whichever WireGuard it has: the kernel's or a process's.
+
+Here is the choice between the two, and what becomes of an edit that is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from errno import ECONNREFUSED, ENODEV, ENOENT
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+from wgd.errors import KernelError
+from wgd.kernel import links, uapi, wireguard
+from wgd.kernel.netlink import absent_is_done
+from wgd.kinds.device import Device, DeviceSet
+from wgd.kinds.link import KERNEL, USERSPACE
+from wgd.kinds.peer import Peer, PeerEdit
+
+T = TypeVar("T")
+
+_GONE_SINCE = (ENODEV, ENOENT, ECONNREFUSED)
+"""How an interface that went after it was listed says so."""
+
+Failure = tuple[PeerEdit, KernelError]
+
+
+def devices(sockets: Path) -> list[Device]:
+    """Every WireGuard device."""
+    return list(_each(sockets, wireguard.device, partial(uapi.device, sockets)))
+
+
+def peers(sockets: Path) -> list[Peer]:
+    """Every peer of every WireGuard device."""
+    return list(chain.from_iterable(_each(sockets, wireguard.peers, partial(uapi.peers, sockets))))
+
+
+def _each(sockets: Path, of_kernel: Callable[[str], T], of_process: Callable[[str], T]) -> Iterator[T]:
+    readers = {KERNEL: of_kernel, USERSPACE: of_process}
+    for link in links.dump(sockets):
+        if link.kind in readers:
+            with absent_is_done(*_GONE_SINCE):
+                yield readers[link.kind](link.name)
+
+
+def set_device(sockets: Path, op: DeviceSet) -> None:
+    """Sets what the op names."""
+    if _is_process(sockets, op.interface):
+        uapi.set_device(sockets, op)
+    else:
+        wireguard.set_device(op)
+
+
+def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> list[Failure]:
+    """Applies the edits in order, and returns those that were refused."""
+    if _is_process(sockets, interface):
+        return deliver(edits, partial(uapi.set_peers, sockets, interface))
+    return deliver(edits, partial(wireguard.set_peers, interface))
+
+
+def _is_process(sockets: Path, interface: str) -> bool:
+    link = links.find(interface, sockets)
+    return link is not None and link.kind == USERSPACE
+
+
+def deliver(edits: Sequence[PeerEdit], send: Callable[[Sequence[PeerEdit]], None]) -> list[Failure]:
+    """All at once; if that is refused, one by one: only so is it known which is at fault, those after it are
+    done too, and repeating an edit does no harm."""
+    try:
+        send(edits)
+    except KernelError as error:
+        if len(edits) == 1:
+            return [(edits[0], error)]
+        return list(_one_by_one(edits, send))
+    return []
+
+
+def _one_by_one(edits: Sequence[PeerEdit], send: Callable[[Sequence[PeerEdit]], None]) -> Iterator[Failure]:
+    for edit in edits:
+        try:
+            send([edit])
+        except KernelError as error:
+            yield edit, error
+
+
+def refusal(interface: str, failures: Sequence[Failure]) -> KernelError:
+    """The error that names the first edit at fault."""
+    edit, error = failures[0]
+    name = edit.name or base64.b64encode(edit.public_key).decode()
+    others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return KernelError(f"set peer {name} of {interface}", error.errno, error.detail + others)

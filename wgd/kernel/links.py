@@ -1,0 +1,104 @@
+"""WireGuard interfaces: finding them among all links, making and changing them.
+
+Changes are rare and go through pyroute2. It takes a quarter of a second to import: never do so at the top.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EEXIST, ENODEV
+from pathlib import Path
+from typing import Any
+
+from wgd.errors import KernelError
+from wgd.kernel import rtnetlink, uapi, userspace
+from wgd.kernel.netlink import absent_is_done
+from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
+from wgd.model import OURS
+
+_TUN = "tun"
+
+
+def dump(sockets: Path) -> list[Link]:
+    """All links; a TUN device with a living WireGuard process behind it is a WireGuard interface."""
+    return [_recognised(link, sockets) for link in rtnetlink.links()]
+
+
+def find(name: str, sockets: Path) -> Link | None:
+    """The link of that name."""
+    link = rtnetlink.link(name)
+    return _recognised(link, sockets) if link else None
+
+
+def _recognised(link: Link, sockets: Path) -> Link:
+    if link.kind == _TUN and uapi.answers(sockets, link.name):
+        return dataclasses.replace(link, kind=USERSPACE)
+    return link
+
+
+def create(op: LinkCreate, sockets: Path, owner: Path) -> None:
+    """Makes the interface, down, with our mark."""
+    if op.userspace:
+        _create_userspace(op, sockets, owner)
+        return
+    mtu = {"mtu": op.mtu} if op.mtu else {}
+    with _pyroute2(f"make {op.name}") as ipr:
+        ipr.link("add", ifname=op.name, kind=KERNEL, group=OURS, **mtu)
+
+
+def _create_userspace(op: LinkCreate, sockets: Path, owner: Path) -> None:
+    if rtnetlink.link(op.name) is not None:
+        raise KernelError(f"make {op.name}", EEXIST, "there is an interface of that name")
+    try:
+        userspace.start(sockets, op.name, owner)
+        change(LinkSet(refs=op.refs, name=op.name, mtu=op.mtu or None, group=OURS))
+    except BaseException:
+        # Without our mark nobody would know whose it is. A process ends with its device.
+        with suppress(KernelError):
+            delete(LinkDelete(refs=op.refs, name=op.name), sockets)
+            userspace.forget(sockets, op.name)
+        raise
+
+
+def change(op: LinkSet) -> None:
+    """Changes what the op names."""
+    wanted = {"mtu": op.mtu, "group": op.group}
+    _set(f"change {op.name}", op.name, {key: value for key, value in wanted.items() if value is not None})
+
+
+def up(op: LinkUp) -> None:
+    """Takes the interface up."""
+    _set(f"take {op.name} up", op.name, {"state": "up"})
+
+
+def _set(doing: str, name: str, wanted: dict[str, Any]) -> None:
+    index = rtnetlink.index_of(name, doing)
+    with _pyroute2(doing) as ipr:
+        ipr.link("set", index=index, **wanted)
+
+
+def delete(op: LinkDelete, sockets: Path) -> None:
+    """Removes the interface; one that is gone already is done. A process behind it ends by itself."""
+    link = rtnetlink.link(op.name)
+    if link is None:
+        return
+    with absent_is_done(ENODEV), _pyroute2(f"delete {op.name}") as ipr:
+        ipr.link("del", index=link.index)
+    if link.kind == _TUN:
+        userspace.forget(sockets, op.name)
+
+
+@contextmanager
+def _pyroute2(doing: str) -> Iterator[Any]:
+    from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        with IPRoute() as ipr:
+            yield ipr
+    except NetlinkError as error:
+        raise KernelError(doing, error.code, str(error.args[-1])) from error
+    except OSError as error:
+        raise KernelError(doing, error.errno or 0, error.strerror or "") from error

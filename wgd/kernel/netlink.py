@@ -1,0 +1,245 @@
+"""Netlink as a codec and one blocking socket: framing, acknowledgements, dumps, batches, attributes.
+
+It knows no family's messages. A socket lives for one errand and is never kept: it belongs to the network
+namespace it was opened in, and answers nobody waited for would be taken for the next one's.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from errno import EAGAIN
+from struct import Struct
+from typing import NamedTuple, Self
+
+from wgd.errors import KernelError
+
+ROUTE, NETFILTER, GENERIC = 0, 12, 16
+REQUEST, ACK, DUMP = 0x1, 0x4, 0x300
+REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
+
+_ERROR, _DONE = 2, 3
+_INTERRUPTED, _CAPPED, _ACK_TLVS = 0x10, 0x100, 0x200
+_SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
+_SO_RCVBUFFORCE = 33
+_NESTED, _TYPE = 0x8000, 0x3FFF
+
+RECEIVE = 1 << 16
+"""Bytes to ask for at once: a dump's messages come in parts of at most 32 KiB."""
+_BATCH = 400
+_TORN_DUMPS = 10
+
+HEADER = Struct("=IHHII")
+_ATTRIBUTE = Struct("=HH")
+_ERRNO = Struct("=i")
+U16, U32, U64 = Struct("=H"), Struct("=I"), Struct("=Q")
+
+
+class Message(NamedTuple):
+    """One netlink message: its type, flags, sequence number, and what follows the header."""
+
+    kind: int
+    flags: int
+    sequence: int
+    body: bytes
+
+
+class Request(NamedTuple):
+    """One message to send: type, flags besides REQUEST and ACK, and what follows the header."""
+
+    kind: int
+    flags: int
+    body: bytes
+
+
+class Refusal(NamedTuple):
+    """Why the kernel refused a request: its number and its words."""
+
+    errno: int
+    text: str
+
+
+def messages(received: bytes) -> Iterator[Message]:
+    """What one `recv` brought."""
+    start, end = 0, len(received)
+    while start + HEADER.size <= end:
+        length, kind, flags, sequence, _ = HEADER.unpack_from(received, start)
+        if length < HEADER.size or start + length > end:
+            raise KernelError("read netlink messages", detail="a message longer than what was received")
+        yield Message(kind, flags, sequence, received[start + HEADER.size : start + length])
+        start += length + 3 & ~3
+
+
+def attributes(buffer: bytes, start: int = 0) -> dict[int, bytes]:
+    """The attributes from `start` on, by type. Padding attributes (some architectures align 64-bit values)
+    are attributes of a type nobody asks for."""
+    return dict(_walk(buffer, start))
+
+
+def elements(buffer: bytes) -> list[bytes]:
+    """The members of a nested list, in order, whatever their type."""
+    return [value for _, value in _walk(buffer, 0)]
+
+
+def _walk(buffer: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    end = len(buffer)
+    while start + 4 <= end:
+        length, kind = _ATTRIBUTE.unpack_from(buffer, start)
+        if length < 4 or start + length > end:
+            raise KernelError("read netlink attributes", detail="an attribute longer than its message")
+        yield kind & _TYPE, buffer[start + 4 : start + length]
+        start += length + 3 & ~3
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """A packed attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(len(value) + 4, kind) + value + bytes(-len(value) & 3)
+
+
+def nest(kind: int, *members: bytes) -> bytes:
+    """A nested attribute of packed attributes; at most 64 KiB."""
+    return attribute(kind | _NESTED, b"".join(members))
+
+
+def text(value: bytes) -> str:
+    """A string attribute."""
+    return value.rstrip(b"\0").decode(errors="replace")
+
+
+@contextmanager
+def refusals(doing: str) -> Iterator[None]:
+    """Turns what a system call says into a KernelError."""
+    try:
+        yield
+    except OSError as error:
+        raise KernelError(doing, error.errno or 0, error.strerror or "") from error
+
+
+@contextmanager
+def absent_is_done(*numbers: int) -> Iterator[None]:
+    """For deleting: what is gone already counts as deleted. `numbers`: how the kernel says so."""
+    try:
+        yield
+    except KernelError as error:
+        if error.errno not in numbers:
+            raise
+
+
+def make_room(receiver: socket.socket, size: int) -> None:
+    """A receive buffer of so many bytes, or in a user namespace as many as anyone may have."""
+    try:
+        receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except PermissionError:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
+class Netlink:
+    """A socket of one netlink protocol, for `with`."""
+
+    def __init__(self, protocol: int, *, strict: bool = False) -> None:
+        """`strict`: the kernel checks dump requests and filters by what their headers say."""
+        with refusals("open a netlink socket"):
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._sequence = 0
+        self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
+        self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
+        if strict:
+            self._socket.setsockopt(_SOL_NETLINK, _STRICT, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def request(self, doing: str, kind: int, body: bytes, flags: int = 0) -> list[bytes]:
+        """Does one thing and returns the answers, if any. Raises KernelError with the kernel's words."""
+        sequence = self._send(doing, [Request(kind, flags | ACK, body)])
+        answers = []
+        for message in self._receive(doing):
+            if message.sequence != sequence:
+                continue
+            if message.kind != _ERROR:
+                answers.append(message.body)
+                continue
+            refusal = _refusal(message)
+            if refusal is None:
+                break
+            raise KernelError(doing, refusal.errno, refusal.text)
+        return answers
+
+    def dump(self, doing: str, kind: int, body: bytes) -> list[bytes]:
+        """The bodies of all messages of a dump that nothing changed under; a torn one is read again."""
+        for _ in range(_TORN_DUMPS):
+            found = self._dump(doing, kind, body)
+            if found is not None:
+                return found
+        raise KernelError(doing, EAGAIN, "it kept changing while it was read")
+
+    def _dump(self, doing: str, kind: int, body: bytes) -> list[bytes] | None:
+        """None if it was torn."""
+        sequence = self._send(doing, [Request(kind, DUMP, body)])
+        found, torn = [], False
+        for message in self._receive(doing):
+            if message.sequence != sequence:
+                continue
+            torn = torn or bool(message.flags & _INTERRUPTED)
+            if message.kind not in (_ERROR, _DONE):
+                found.append(message.body)
+                continue
+            refusal = _refusal(message)
+            if refusal is not None:
+                raise KernelError(doing, refusal.errno, refusal.text)
+            break
+        return None if torn else found
+
+    def batch(self, doing: str, requests: Sequence[Request]) -> dict[int, Refusal]:
+        """Does many things with few system calls; returns who was refused, by index.
+
+        Only the last of each portion asks for an acknowledgement: refusals come unasked, and in order.
+        """
+        refused: dict[int, Refusal] = {}
+        make_room(self._socket, 1 << 20)  # for a portion that is refused as a whole
+        for start in range(0, len(requests), _BATCH):
+            portion = list(requests[start : start + _BATCH])
+            portion[-1] = portion[-1]._replace(flags=portion[-1].flags | ACK)
+            last = self._send(doing, portion)
+            first = last - len(portion) + 1
+            for message in self._receive(doing):
+                if message.kind == _ERROR and (refusal := _refusal(message)) is not None:
+                    refused[start + message.sequence - first] = refusal
+                if message.sequence == last:
+                    break
+        return refused
+
+    def _send(self, doing: str, requests: Iterable[Request]) -> int:
+        """Returns the last one's sequence number."""
+        packed = bytearray()
+        for kind, flags, body in requests:
+            self._sequence += 1
+            packed += HEADER.pack(HEADER.size + len(body), kind, flags | REQUEST, self._sequence, 0)
+            packed += body + bytes(-len(body) & 3)
+        with refusals(doing):
+            self._socket.send(packed)
+        return self._sequence
+
+    def _receive(self, doing: str) -> Iterator[Message]:
+        while True:
+            with refusals(doing):
+                received = self._socket.recv(RECEIVE)
+            yield from messages(received)
+
+
+def _refusal(message: Message) -> Refusal | None:
+    """What an error or the end of a dump says; None: nothing was refused."""
+    if len(message.body) < 4 or (number := -_ERRNO.unpack_from(message.body)[0]) <= 0:
+        return None
+    said = ""
+    if message.flags & _ACK_TLVS:
+        start = 4
+        if message.kind == _ERROR:  # then it quotes the request, or only its header
+            start += HEADER.size if message.flags & _CAPPED else U32.unpack_from(message.body, 4)[0] + 3 & ~3
+        said = text(attributes(message.body, start).get(1, b""))
+    return Refusal(number, said or os.strerror(number))

@@ -1,0 +1,46 @@
+"""What a kernel cannot tell, for as long as it runs: small JSON files under the run directory.
+
+Losing one loses convenience, never correctness: a missing or broken file reads as an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from wgd.errors import KernelError
+
+SYSCTL = "sysctl.json"
+"""Path under /proc/sys → the value before wgd wrote another."""
+ENDPOINTS = "endpoints.json"
+"""Interface and public key → the configured endpoint last pushed."""
+
+
+class Notes:
+    """One file of texts by name."""
+
+    def __init__(self, run_dir: Path, name: str) -> None:
+        self._path = run_dir / name
+
+    def read(self) -> dict[str, str]:
+        """All notes there are."""
+        try:
+            found = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {key: value for key, value in found.items() if isinstance(value, str)}
+
+    def write(self, notes: Mapping[str, str]) -> None:
+        """Replaces them all, atomically. Raises KernelError."""
+        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            new.write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            new.replace(self._path)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise KernelError(f"note under {self._path}", error.errno or 0, error.strerror or "") from error

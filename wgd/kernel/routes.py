@@ -1,0 +1,111 @@
+"""The main table's routes: reading and changing them by the thousand, with few system calls.
+
+A person waits for this, so it must never import a netlink library; and it must never change a route whose
+protocol it was not told.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from errno import ENODEV, ESRCH
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from struct import Struct
+
+from wgd.config.document import IPNetwork
+from wgd.errors import KernelError
+from wgd.kernel import netlink
+from wgd.kernel.netlink import U32, Netlink, Request, absent_is_done, attribute, attributes
+from wgd.kernel.rtnetlink import FAMILIES, NONE, device_names, index_of, number
+from wgd.kinds.route import Route, RouteDelete, RouteSet
+
+_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+# family, destination length, source length, tos, table, protocol, scope, type, flags
+_ROUTE = Struct("=BBBBBBBBI")
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_METRICS = 1, 4, 5, 6, 8
+_RTA_MULTIPATH, _RTA_VIA = 9, 18
+_RTAX_MTU = 2
+_MAIN, _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_ANY = 254, 0, 253, 255
+_UNICAST = 1
+_WITHOUT_DEVICE = (6, 7, 8, 9)  # blackhole, unreachable, prohibit, throw: IPv6 shows the loopback device
+
+
+def routes() -> list[Route]:
+    """The main table's unicast routes, IPv4 and IPv6."""
+    name = device_names()
+    heads = (_ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0) for family in FAMILIES.values())
+    with Netlink(netlink.ROUTE, strict=True) as kernel:
+        dumped = [message for head in heads for message in kernel.dump("read the routes", _GETROUTE, head)]
+    return [route for message in dumped if (route := parse_route(message, name)) is not None]
+
+
+def parse_route(message: bytes, name: Callable[[int], str | None]) -> Route | None:
+    """One route of a dump; None: it is of no interest (another table or sort), or its device just went."""
+    family, length, source, tos, table, protocol, _, sort, _ = _ROUTE.unpack_from(message)
+    if source or tos or (sort != _UNICAST and sort not in _WITHOUT_DEVICE):
+        return None  # told apart by more than destination and metric, or no way of forwarding
+    if table != _MAIN:
+        return None
+    has = attributes(message, _ROUTE.size)
+    device = None
+    if sort == _UNICAST and _RTA_OIF in has and (device := name(number(has[_RTA_OIF]))) is None:
+        return None
+    return Route(
+        _network(family, has.get(_RTA_DST), length),
+        device,
+        number(has.get(_RTA_PRIORITY, NONE)),
+        protocol,
+        _RTA_GATEWAY in has or _RTA_VIA in has or _RTA_MULTIPATH in has,
+        number(attributes(has[_RTA_METRICS]).get(_RTAX_MTU, NONE)) if _RTA_METRICS in has else 0,
+    )
+
+
+def set_routes(op: RouteSet) -> None:
+    """Adds or replaces them all; those that the kernel takes stay when others are refused."""
+    flags = netlink.CREATE | (netlink.REPLACE if op.replace else netlink.EXCLUSIVE)
+    doing = "replace route" if op.replace else "add route"
+    _change_routes(doing, op.routes, _NEWROUTE, flags, _SCOPE_LINK)
+
+
+def delete_routes(op: RouteDelete) -> None:
+    """Deletes them where protocol and device are as given; others, and those gone already, are let be."""
+    with absent_is_done(ENODEV):
+        _change_routes("delete route", op.routes, _DELROUTE, 0, _SCOPE_ANY, harmless=ESRCH)
+
+
+def _change_routes(
+    doing: str, routes: Sequence[Route], kind: int, flags: int, scope: int, harmless: int = 0
+) -> None:
+    devices = {str(route.device) for route in routes}
+    index = {device: index_of(device, f"{doing} dev {device}") for device in devices}
+    requests = [Request(kind, flags, pack_route(route, index[str(route.device)], scope)) for route in routes]
+    with Netlink(netlink.ROUTE) as kernel:
+        refused = kernel.batch(doing, requests)
+    refused = {at: refusal for at, refusal in refused.items() if refusal.errno != harmless}
+    for at, refusal in refused.items():
+        others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        route = routes[at]
+        raise KernelError(
+            f"{doing} {route.destination} dev {route.device}", refusal.errno, refusal.text + others
+        )
+
+
+def pack_route(route: Route, index: int, scope: int) -> bytes:
+    """The message for an IPv4 or IPv6 route straight into a device; IPv6 has no scopes."""
+    destination = route.destination
+    version = destination.version
+    scope = scope if version == 4 else _SCOPE_UNIVERSE
+    length = destination.prefixlen
+    return (
+        _ROUTE.pack(FAMILIES[version], length, 0, 0, _MAIN, route.protocol, scope, _UNICAST, 0)
+        + attribute(_RTA_DST, destination.network_address.packed)
+        + attribute(_RTA_OIF, U32.pack(index))
+        + attribute(_RTA_PRIORITY, U32.pack(route.metric))
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def _network(family: int, packed: bytes | None, length: int) -> IPNetwork:
+    whole = int.from_bytes(packed or b"", "big")
+    return IPv4Network((whole, length)) if family == socket.AF_INET else IPv6Network((whole, length))

@@ -1,0 +1,184 @@
+"""WireGuard as a process: the text protocol on its socket, with the same values as the kernel's.
+
+It never writes `replace_peers` or `replace_allowed_ips`: both leave a gap in which packets are lost.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from errno import EPROTO
+from pathlib import Path
+
+from wgd.errors import KernelError
+from wgd.kernel.netlink import refusals
+from wgd.kinds.device import Device, DeviceSet
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, SocketAddress
+from wgd.model import Secret
+
+SOCKETS = Path("/run/wireguard")
+_PATIENCE = 10.0
+"""Seconds to wait for a process that listens but does not answer."""
+
+Pairs = list[tuple[str, str]]
+
+
+def path(sockets: Path, interface: str) -> Path:
+    """Where the process of this interface listens."""
+    return sockets / f"{interface}.sock"
+
+
+def answers(sockets: Path, interface: str) -> bool:
+    """Whether a process listens for this interface, to us. A socket that a dead one left does not."""
+    try:
+        _connect(sockets, interface).close()
+    except OSError:
+        return False
+    return True
+
+
+def device(sockets: Path, interface: str) -> Device:
+    """Keys, port and mark of a device."""
+    return parse_device(interface, _ask(sockets, interface, f"read {interface}", "get=1\n"))
+
+
+def peers(sockets: Path, interface: str) -> list[Peer]:
+    """All peers of a device."""
+    return parse_peers(interface, _ask(sockets, interface, f"read {interface}", "get=1\n"))
+
+
+def set_device(sockets: Path, op: DeviceSet) -> None:
+    """Sets what the op names."""
+    _ask(sockets, op.interface, f"set up {op.interface}", device_text(op))
+
+
+def set_peers(sockets: Path, interface: str, edits: Iterable[PeerEdit]) -> None:
+    """Applies the edits in order, up to the first that is refused; nothing is rolled back."""
+    _ask(sockets, interface, f"set peers of {interface}", peers_text(edits))
+
+
+def _connect(sockets: Path, interface: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(_PATIENCE)
+        connection.connect(str(path(sockets, interface)))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _ask(sockets: Path, interface: str, doing: str, request: str) -> Pairs:
+    with refusals(doing), closing(_connect(sockets, interface)) as connection:
+        connection.sendall(f"{request}\n".encode())
+        received = bytearray()
+        while not received.endswith(b"\n\n") and (part := connection.recv(1 << 16)):
+            received += part
+    return parse(doing, received.decode())
+
+
+def parse(doing: str, answer: str) -> Pairs:
+    """The lines of an answer before its `errno`. Raises KernelError if that is not 0."""
+    pairs = [(key, value) for key, _, value in (line.partition("=") for line in answer.split("\n") if line)]
+    if not pairs or pairs[-1][0] != "errno":
+        raise KernelError(doing, EPROTO, "the WireGuard process hung up")
+    number = abs(int(pairs.pop()[1]))
+    if number:
+        raise KernelError(doing, number, "the WireGuard process refused")
+    return pairs
+
+
+def parse_device(interface: str, pairs: Pairs) -> Device:
+    """The device of an answer: what stands before its first peer."""
+    has: dict[str, str] = {}
+    for key, value in pairs:
+        if key == "public_key":
+            break
+        has[key] = value
+    private = bytes.fromhex(has.get("private_key", ""))
+    return Device(
+        interface,
+        Secret(private) if any(private) else None,
+        int(has.get("listen_port", "0")),
+        int(has.get("fwmark", "0")),
+    )
+
+
+def parse_peers(interface: str, pairs: Pairs) -> list[Peer]:
+    """The peers of an answer, each of which starts with its key."""
+    return [_parse_peer(interface, lines) for lines in _by_peer(pairs)]
+
+
+def _by_peer(pairs: Pairs) -> Iterator[Pairs]:
+    lines: Pairs = []
+    for key, value in pairs:
+        if key == "public_key":
+            if lines:
+                yield lines
+            lines = []
+        elif not lines:
+            continue  # still the device
+        lines.append((key, value))
+    if lines:
+        yield lines
+
+
+def _parse_peer(interface: str, lines: Pairs) -> Peer:
+    has = dict(lines)
+    psk = Secret(bytes.fromhex(has.get("preshared_key", "")).ljust(32, b"\0"))
+    seconds, nanoseconds = (int(has.get(f"last_handshake_time_{unit}", "0")) for unit in ("sec", "nsec"))
+    return Peer(
+        interface,
+        bytes.fromhex(has["public_key"]),
+        frozenset(ipaddress.ip_network(value) for key, value in lines if key == "allowed_ip"),
+        None if psk == NO_PRESHARED_KEY else psk,
+        int(has.get("persistent_keepalive_interval", "0")),
+        endpoint=parse_endpoint(has["endpoint"]) if "endpoint" in has else None,
+        last_handshake=seconds + nanoseconds / 1e9,
+        received=int(has.get("rx_bytes", "0")),
+        sent=int(has.get("tx_bytes", "0")),
+    )
+
+
+def parse_endpoint(text: str) -> SocketAddress | None:
+    """Where a peer is; None for a neutralised one (port 0). A scope is left out: it is no part of where."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]").partition("%")[0]
+    return (str(ipaddress.ip_address(host)), int(port)) if int(port) else None
+
+
+def device_text(op: DeviceSet) -> str:
+    """The request for what the op names, and nothing else: a listen port in it rebinds the socket."""
+    lines = ["set=1"]
+    if op.private_key is not None:
+        lines.append(f"private_key={op.private_key.reveal().hex()}")
+    if op.listen_port is not None:
+        lines.append(f"listen_port={op.listen_port}")
+    if op.fwmark is not None:
+        lines.append(f"fwmark={op.fwmark}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def peers_text(edits: Iterable[PeerEdit]) -> str:
+    """The request for these edits, in order."""
+    return "set=1\n" + "".join(f"{line}\n" for edit in edits for line in _edit_lines(edit))
+
+
+def _edit_lines(edit: PeerEdit) -> Iterator[str]:
+    yield f"public_key={edit.public_key.hex()}"
+    if edit.remove:
+        yield "remove=true"
+        return
+    if edit.only_existing:
+        yield "update_only=true"
+    if edit.preshared_key is not None:
+        yield f"preshared_key={edit.preshared_key.reveal().hex()}"
+    if edit.endpoint is not None:
+        host, port = edit.endpoint
+        yield f"endpoint=[{host}]:{port}" if ":" in host else f"endpoint={host}:{port}"
+    if edit.persistent_keepalive is not None:
+        yield f"persistent_keepalive_interval={edit.persistent_keepalive}"
+    for prefix in edit.add_allowed_ips:
+        yield f"allowed_ip={prefix}"

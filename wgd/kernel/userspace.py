@@ -1,0 +1,120 @@
+"""Starts WireGuard as a process, as wg-quick does where the kernel has none, and cleans up after it.
+
+The process must outlive wgd: a session of its own, no file of ours open, nothing it could write to. One that
+did not get as far as working is ended, and no other process ever is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from errno import ENOTSUP, ETIMEDOUT
+from pathlib import Path
+
+from wgd.errors import KernelError
+from wgd.kernel import uapi
+from wgd.kernel.netlink import refusals
+
+_PROGRAM = "wireguard-go"
+_CHOICE = "WG_QUICK_USERSPACE_IMPLEMENTATION"
+_NOT_FOR_IT = ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+"""What would keep it in the foreground, make it write, or let it speak to the service manager as wgd."""
+_PATIENCE = 5.0
+_PAUSE = 0.01
+_TUN = Path("/dev/net/tun")
+
+
+def start(sockets: Path, interface: str, owner: Path) -> None:
+    """Starts the process, and waits until its device and its socket are there. Raises KernelError.
+
+    The socket is given to whom `owner` belongs: the daemon, which is not root, must reach what root started.
+    """
+    program = _program()
+    doing = f"start {program} {interface}"
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
+    with refusals(doing):
+        started = subprocess.Popen(
+            [program, interface],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+            env=environment,
+        )
+    try:
+        _wait(started, sockets, interface, doing)
+        with refusals(doing):
+            _hand_over(uapi.path(sockets, interface), owner)
+    except BaseException:
+        _end(started)
+        raise
+
+
+def _program() -> str:
+    wanted = os.environ.get(_CHOICE) or _PROGRAM
+    found = shutil.which(wanted)
+    if found is None:
+        raise KernelError(
+            "make a WireGuard interface",
+            ENOTSUP,
+            f"this kernel has no WireGuard, and {wanted} is not installed",
+        )
+    return str(Path(found).absolute())
+
+
+def _wait(started: subprocess.Popen[bytes], sockets: Path, interface: str, doing: str) -> None:
+    """Until it has put itself into the background, listens, and its device exists."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        status = started.poll()
+        if status:
+            raise KernelError(doing, detail=_why(status))
+        if status == 0 and uapi.answers(sockets, interface) and _exists(interface):
+            return
+        time.sleep(_PAUSE)
+    raise KernelError(doing, ETIMEDOUT, f"it was not ready after {_PATIENCE:g} seconds")
+
+
+def _why(status: int) -> str:
+    if not _TUN.exists():
+        return f"there is no {_TUN} (`modprobe tun`, or let the container have it)"
+    if not os.access(_TUN, os.R_OK | os.W_OK):
+        return f"{_TUN} may not be opened"
+    return f"it ended with status {status}; run it by hand to see why"
+
+
+def _hand_over(path: Path, owner: Path) -> None:
+    if os.geteuid() == 0 and owner.exists():
+        belongs = owner.stat()
+        os.chown(path, belongs.st_uid, belongs.st_gid)
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    """Ends what was started, with the child it may have left in its session."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def forget(sockets: Path, interface: str) -> None:
+    """Waits for the process of a deleted interface to end, and removes the socket if it left it behind."""
+    deadline = time.monotonic() + _PATIENCE
+    while uapi.answers(sockets, interface):
+        if time.monotonic() > deadline:
+            raise KernelError(f"end the process of {interface}", ETIMEDOUT, "it still listens")
+        time.sleep(_PAUSE)
+    with refusals(f"remove the socket of {interface}"):
+        uapi.path(sockets, interface).unlink(missing_ok=True)
+
+
+def _exists(interface: str) -> bool:
+    try:
+        return bool(socket.if_nametoindex(interface))
+    except OSError:
+        return False
