@@ -8,7 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from tests.configs import HUB, NOW, SEED, WEBCAMS, address, config, interface, machine, network, peer, run
-from wgd.config.document import Interface
+from wgd.config.document import Interface, Peer
 from wgd.kinds.route import Route, RouteDelete, RouteKind, RouteSet, covers, lookup
 from wgd.model import OURS, State
 
@@ -16,7 +16,7 @@ KIND = RouteKind()
 CAMERAS = network(WEBCAMS)
 
 
-def wanted(*peers: object, own: tuple[str, ...] = ("172.27.0.1/16",)) -> list[str]:
+def wanted(*peers: Peer, own: tuple[str, ...] = ("172.27.0.1/16",)) -> list[str]:
     made = interface("wg0", *own, peers=peers)
     return [
         f"{route.destination} metric {route.metric}"
@@ -24,7 +24,7 @@ def wanted(*peers: object, own: tuple[str, ...] = ("172.27.0.1/16",)) -> list[st
     ]
 
 
-WANTED = (
+WANTED: tuple[tuple[str, list[Peer], list[str]], ...] = (
     ("covered by the connected prefix", [peer("a", "172.27.0.2/32", "172.27.0.0/16")], []),
     ("beyond it", [peer("a", "172.27.0.2/32", WEBCAMS)], [f"{WEBCAMS} metric 0"]),
     ("wider than it", [peer("a", "172.16.0.0/12")], ["172.16.0.0/12 metric 0"]),
@@ -36,7 +36,7 @@ WANTED = (
 
 
 @pytest.mark.parametrize(("peers", "expected"), [w[1:] for w in WANTED], ids=[w[0] for w in WANTED])
-def test_wanted(peers: list[object], expected: list[str]) -> None:
+def test_wanted(peers: list[Peer], expected: list[str]) -> None:
     assert wanted(*peers) == expected
 
 

@@ -138,7 +138,7 @@ def _wanted(interface: Interface, seen: State) -> Iterable[Route]:
 
 
 def _foreign_prefixes(interface: Interface, seen: State) -> set[IPNetwork]:
-    """Those of addresses that somebody else gave our link: to replace their connected routes would be theft."""
+    """Those of addresses that somebody else gave our link: their connected routes are not ours to replace."""
     addresses: Iterable[Address] = seen.of("address").values()
     return {a.address.network for a in addresses if a.interface == interface.name and a.protocol != OURS}
 
