@@ -1,0 +1,106 @@
+"""Every op as the commands that a person would have typed."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.configs import address, key, network, networks, private_key
+from wgd.kinds.address import AddressAdd, AddressDelete
+from wgd.kinds.device import DeviceSet
+from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
+from wgd.kinds.nftables import NftTransaction
+from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
+from wgd.kinds.route import Route, RouteDelete, RouteSet
+from wgd.kinds.sysctl import SysctlRestore, SysctlSet
+from wgd.model import Op
+
+PEER = base64.b64encode(key("a")).decode()
+CAMERAS = (Route(network("10.11.12.0/24"), "wg0"), Route(network("fd00::/64"), "wg0", 1024))
+
+
+def peers(edit: PeerEdit) -> PeersSet:
+    return PeersSet(refs=(), interface="wg0", edits=(edit,))
+
+
+COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
+    (
+        LinkCreate(refs=(), name="wg0", mtu=None, userspace=False),
+        ("ip link add dev wg0 group 119 type wireguard",),
+    ),
+    (
+        LinkCreate(refs=(), name="wg0", mtu=1380, userspace=False),
+        ("ip link add dev wg0 group 119 mtu 1380 type wireguard",),
+    ),
+    (
+        LinkCreate(refs=(), name="wg0", mtu=1380, userspace=True),
+        ("wireguard-go wg0", "ip link set dev wg0 group 119 mtu 1380"),
+    ),
+    (LinkSet(refs=(), name="wg0", mtu=1380), ("ip link set dev wg0 mtu 1380",)),
+    (LinkSet(refs=(), name="wg0", group=119), ("ip link set dev wg0 group 119",)),
+    (LinkUp(refs=(), name="wg0"), ("ip link set dev wg0 up",)),
+    (LinkDelete(refs=(), name="wg0"), ("ip link delete dev wg0",)),
+    (
+        DeviceSet(refs=(), interface="wg0", private_key=private_key("a"), listen_port=51820, fwmark=0xCA6C),
+        ("wg set wg0 private-key … listen-port 51820 fwmark 0xca6c",),
+    ),
+    (peers(PeerEdit(key("a"), "one", remove=True)), (f"wg set wg0 peer {PEER} remove  # one",)),
+    (
+        peers(PeerEdit(key("a"), preshared_key=private_key("psk"), persistent_keepalive=25)),
+        (f"wg set wg0 peer {PEER} preshared-key … persistent-keepalive 25",),
+    ),
+    (
+        peers(PeerEdit(key("a"), preshared_key=NO_PRESHARED_KEY, persistent_keepalive=0)),
+        (f"wg set wg0 peer {PEER} preshared-key /dev/null persistent-keepalive off",),
+    ),
+    (
+        peers(PeerEdit(key("a"), endpoint=("2001:db8::1", 51820))),
+        (f"wg set wg0 peer {PEER} endpoint [2001:db8::1]:51820",),
+    ),
+    (
+        peers(PeerEdit(key("a"), add_allowed_ips=networks("10.0.0.0/8", "fd00::/64"))),
+        (f"wg set wg0 peer {PEER} allowed-ips +10.0.0.0/8,+fd00::/64",),
+    ),
+    (
+        AddressAdd(refs=(), interface="wg0", address=address("172.27.0.1/16")),
+        ("ip address add 172.27.0.1/16 dev wg0 proto 119",),
+    ),
+    (
+        AddressDelete(refs=(), interface="wg0", address=address("172.27.0.1/16")),
+        ("ip address delete 172.27.0.1/16 dev wg0",),
+    ),
+    (
+        RouteSet(refs=(), routes=CAMERAS),
+        ("ip route add 10.11.12.0/24 dev wg0 proto 119", "ip route add fd00::/64 dev wg0 proto 119"),
+    ),
+    (
+        RouteSet(refs=(), routes=CAMERAS[:1], replace=True),
+        ("ip route replace 10.11.12.0/24 dev wg0 proto 119",),
+    ),
+    (
+        RouteDelete(refs=(), routes=CAMERAS[:1]),
+        ("ip route delete 10.11.12.0/24 dev wg0 proto 119",),
+    ),
+    (
+        SysctlSet(refs=(), path="net/ipv4/conf/eth0.7/forwarding", value="1"),
+        ("sysctl -w net/ipv4/conf/eth0.7/forwarding=1",),
+    ),
+    (
+        SysctlRestore(refs=(), path="net/ipv4/conf/wg0/forwarding", value="0"),
+        ("sysctl -w net/ipv4/conf/wg0/forwarding=0",),
+    ),
+    (
+        NftTransaction(refs=(), lines=("add table inet wgd", "delete table inet wgd")),
+        ("nft 'add table inet wgd'", "nft 'delete table inet wgd'"),
+    ),
+)
+
+
+@pytest.mark.parametrize(("op", "expected"), COMMANDS, ids=[commands[0][:60] for _, commands in COMMANDS])
+def test_commands(op: Op, expected: tuple[str, ...]) -> None:
+    assert op.commands() == expected
+
+
+def test_every_op_is_in_the_table() -> None:
+    assert {type(op).__name__ for op, _ in COMMANDS} == {op.__name__ for op in Op.__subclasses__()}
