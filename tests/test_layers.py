@@ -26,6 +26,8 @@ ROWS = {
     "wgd.plan": 2,
     "wgd.render": 2,
     "wgd.terminal": 2,
+    "wgd.findings": 2,
+    "wgd.script": 2,
     "wgd.report": 2,
     "wgd.pacer": 2,
     "wgd.kinds": 2,
@@ -40,6 +42,7 @@ ROWS = {
 PURE = (
     "config.document",
     "errors",
+    "findings",
     "flows",
     "kinds",
     "model",
@@ -49,6 +52,7 @@ PURE = (
     "protocols",
     "render",
     "report",
+    "script",
     "terminal",
 )
 OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "watchdog"}

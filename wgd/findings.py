@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, plain, several
+from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, clip, plain, several
 
 Value = Mapping[str, Any]
 
 SHOWN = 20
 """How many of a long list are shown."""
+LONGEST = 100
+"""Cells for a value that differs: a peer may have a thousand allowed IPs."""
 VERBS = {"create": ("+ missing", GREEN), "update": ("~ differs", YELLOW), "delete": ("- left over", RED)}
 KIND_WORDS = {
     "nftables": ("chain",),
@@ -29,7 +31,8 @@ def findings(value: Value, page: Page) -> list[str]:
         ("waits until a conflict is solved", _blocked, [value["blocked"]] if value["blocked"] else []),
         ("failed", outcome_lines, value["failures"]),
         ("foreign, left alone", _foreign, value["foreign"]),
-        ("in the files", _problem, value["problems"]),
+        ("in the files", tell_problem, value["problems"]),
+        ("stays as it is until its files are mended", _unmended, list(_broken(value))),
         ("warnings", _warning, [*map(_opened, value["opens"]), *value["warnings"]]),
     )
     lines = []
@@ -48,10 +51,15 @@ def _opened(name: str) -> str:
 
 def _change(change: Value, page: Page) -> Iterable[str]:
     verb, code = VERBS[change["verb"]]
-    fields = "; ".join(f"{f['field']} {f['have']} → {f['want']}" for f in change["fields"])
+    fields = "; ".join(map(_field, change["fields"]))
     what = plain(f"{_object(change)}" + (f": {fields}" if fields else ""))
     text = page.wrap(f"{verb:<11}  {what}", "  ", " " * 15)
     yield text.replace(verb, page.paint(verb, code), 1)
+
+
+def _field(field: Value) -> str:
+    have, want = (clip(field[side], LONGEST) for side in ("have", "want"))
+    return f"{field['field']} is {have}, should be {want}"
 
 
 def _object(value: Value) -> str:
@@ -92,14 +100,25 @@ def _foreign(foreign: Value, page: Page) -> Iterable[str]:
     yield page.wrap(plain(_object(foreign)))
 
 
-def _problem(problem: Value, page: Page) -> Iterable[str]:
+def tell_problem(problem: Value, page: Page, indent: str = "  ") -> Iterable[str]:
+    """One problem of the files: where, what was found and expected, and what to type instead."""
     where = f"{problem['file']}:{problem['line']}" if problem["line"] else problem["file"]
     key = f"{problem['key']}: " if problem["key"] else ""
     code = RED if problem["severity"] == "error" else YELLOW
-    text = page.wrap(plain(f"{where}: {problem['severity']}: {key}{problem['message']}"))
+    words = plain(f"{where}: {problem['severity']}: {key}{problem['message']}")
+    text = page.wrap(words, indent, f"{indent}    ")
     yield text.replace(problem["severity"], page.paint(problem["severity"], code), 1)
     if problem["hint"]:
-        yield page.wrap(f"hint: {plain(problem['hint'])}", "      ", "            ")
+        yield page.wrap(f"hint: {plain(problem['hint'])}", f"{indent}    ", f"{indent}          ")
+
+
+def _broken(value: Value) -> Iterable[Value]:
+    return (one for one in value["interfaces"] if one["frozen"] or one["state"] == "held")
+
+
+def _unmended(interface: Value, page: Page) -> Iterable[str]:
+    why = "what was last accepted counts" if interface["frozen"] else "no copy was ever accepted"
+    yield page.wrap(plain(f"{interface['name']}: {why}"))
 
 
 def _warning(text: str, page: Page) -> Iterable[str]:

@@ -22,8 +22,8 @@ INTERFACE_STATES = {
     "in sync": ("in sync", GREEN),
     "drift": ("differs from its file", YELLOW),
     "conflict": ("conflict", RED),
-    "frozen": ("in sync with its accepted copy", YELLOW),
-    "held": ("left alone: its files are broken, and no copy was ever accepted", RED),
+    "frozen": ("frozen", YELLOW),
+    "held": ("left alone", RED),
     "disabled": ("disabled", DIM),
 }
 PEER_STATES = {
@@ -118,7 +118,7 @@ def _daemon(value: Value) -> Iterable[str]:
 def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[str]:
     state, code = INTERFACE_STATES[value["state"]]
     if value["frozen"] and value["state"] != "frozen":
-        state += " (its accepted copy, since its files are broken)"
+        state += ", frozen"
     yield f"{page.paint(plain(value['name']), BOLD)}  {page.paint(state, code)}"
     yield page.paint(page.wrap(" · ".join(_traits(value)), "  ", "  "), DIM)
     if value["public_key"]:
@@ -136,7 +136,7 @@ def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[st
 
 def _traits(value: Value) -> Iterable[str]:
     if value["backend"] is None:
-        yield "not there"
+        yield "not in the kernel"
     yield ", ".join(value["addresses"])
     if value["listen_port"]:
         yield f"port {value['listen_port']}"

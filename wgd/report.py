@@ -40,7 +40,8 @@ def status(
     - `interfaces`: see `_interface`.
     - `drift`: what differs, see `_change`; `opens`: interfaces whose forwarding stops being restricted.
     - `conflicts`: `object` (its kind), `label`, `interface` (null: the host), `reason`, `hint`.
-    - `foreign`, `blocked` (waits for a conflict to be solved): `object`, `label`, `interface`.
+    - `foreign`: `object`, `label`, `interface`.
+    - `blocked` (waits for a conflict to be solved): `object`, `label`.
     - `failures`: `commands` that did not work, and `error`, or `skipped`: the object that was missing.
     - `problems`: of the files, with `file`, `line`, `key`, `message`, `hint`, `severity`.
     - `warnings`: texts about the machine and the network.
@@ -59,9 +60,9 @@ def status(
         "opens": list(opens(plan)),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "foreign": [_foreign(foreign) for foreign in plan.foreign],
-        "blocked": [_blocked(ref, config) for ref in plan.blocked],
+        "blocked": [_blocked(ref) for ref in plan.blocked],
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
-        "problems": [_problem(problem) for problem in told],
+        "problems": [problem_value(problem) for problem in told],
         "warnings": [*warnings, *_unresolved(config, seen)],
     }
 
@@ -75,6 +76,7 @@ def plan_value(plan: Plan) -> dict[str, Any]:
         "opens": list(opens(plan)),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "foreign": [_foreign(foreign) for foreign in plan.foreign],
+        "blocked": [_blocked(ref) for ref in plan.blocked],
     }
 
 
@@ -217,11 +219,10 @@ def _foreign(foreign: Foreign) -> dict[str, Any]:
     return {"object": foreign.ref.kind, "label": foreign.label, "interface": foreign.interface}
 
 
-def _blocked(ref: Ref, config: Config) -> dict[str, Any]:
+def _blocked(ref: Ref) -> dict[str, Any]:
     key = ref.key if isinstance(ref.key, tuple) else (ref.key,)
-    interface = next((name for name in config.interfaces if name in key), None)
-    words = [_base64(part) if isinstance(part, bytes) else str(part) for part in key]
-    return {"object": ref.kind, "label": " ".join(words), "interface": interface}
+    words = (_base64(part) if isinstance(part, bytes) else str(part) for part in key)
+    return {"object": ref.kind, "label": " ".join(words)}
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
@@ -229,7 +230,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {"commands": list(outcome.op.commands()), "error": outcome.error, "skipped": skipped}
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_value(problem: Problem) -> dict[str, Any]:
+    """A problem of the files, as in the status value."""
     return {
         "file": problem.file,
         "line": problem.line,

@@ -100,8 +100,9 @@ class Page:
 
 
 class Column(NamedTuple):
-    """A column of a table. In a narrow terminal a `luxury` goes first; then columns shrink, as far as
-    `least`; then the one with the highest `drop` goes (0: never). `right`: numbers stand at the right."""
+    """A column of a table. In a narrow terminal a `luxury` goes first; then columns shrink, the
+    last one first, as far as `least`; then the one with the highest `drop` goes (0: never). `right`: numbers
+    stand at the right."""
 
     title: str
     least: int = 0
@@ -139,7 +140,7 @@ def _fit(columns: Sequence[Column], widths: list[int], kept: list[int], most: in
     if _excess(widths, kept, most) > 0:
         kept = [i for i in kept if not columns[i].luxury]
     while (excess := _excess(widths, kept, most)) > 0:
-        for i in kept:
+        for i in reversed(kept):
             cut = min(excess, widths[i] - columns[i].least) if columns[i].least else 0
             widths[i] -= max(0, cut)
             excess -= max(0, cut)

@@ -1,0 +1,7 @@
+"""`python -m wgd`."""
+
+import sys
+
+from wgd.cli import main
+
+sys.exit(main())

@@ -1,0 +1,92 @@
+"""What can be typed: the commands, their options, and where each is implemented."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+from wgd import __version__
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+PLACES = (
+    ("config", "/etc/wgd", "the files"),
+    ("run", "/run/wgd", "notes for this boot, and the daemon's report"),
+    ("state", "/var/lib/wgd", "the files as last accepted"),
+)
+EXITS = """\
+exit status: 0 in sync; 1 something differs, conflicts or did not converge;
+2 the files or the command line are wrong; 3 the kernel refused"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser: its result has `command`, and `run` as "module:function"."""
+    top = argparse.ArgumentParser(
+        prog="wgd",
+        description="Keeps a WireGuard host exactly as its TOML files say.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"wgd {__version__}")
+    for name, default, what in PLACES:
+        top.add_argument(
+            f"--{name}-dir", type=Path, default=Path(default), metavar="DIR", help=f"{what} ({default})"
+        )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    _daemon(commands)
+    _changes(commands)
+    _questions(commands)
+    _keys(commands)
+    return top
+
+
+def _command(commands: Commands, name: str, run: str, what: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False
+    )
+    added.set_defaults(run=f"wgd.cli.{run}")
+    return added
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _daemon(commands: Commands) -> None:
+    _command(commands, "run", "daemon:run", "keep the machine as the files say, until stopped")
+
+
+def _changes(commands: Commands) -> None:
+    _json(_command(commands, "plan", "change:plan", "show what apply would do, as ip, wg and nft commands"))
+    _json(_command(commands, "apply", "change:apply", "make the machine as the files say, once"))
+    down = _command(commands, "down", "change:down", "remove what wgd made")
+    down.add_argument("interface", nargs="?", metavar="IF", help="only this interface")
+
+
+def _questions(commands: Commands) -> None:
+    check = _command(commands, "check", "check:check", "say what is wrong with the files, all of it")
+    check.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a directory, or one file IF.toml")
+    _json(check)
+    status = _command(commands, "status", "status:status", "show where the machine differs from the files")
+    status.add_argument("interface", nargs="?", metavar="IF", help="only this interface, with all its peers")
+    _json(status)
+
+
+def _keys(commands: Commands) -> None:
+    for name, what in (
+        ("genkey", "make the private key of an interface, and print the public one"),
+        ("pubkey", "print the public key of an interface"),
+    ):
+        _command(commands, name, f"keys:{name}", what).add_argument("interface", metavar="IF")
+    export = _command(commands, "export", "export:export", "print a peer's side as a wg-quick file")
+    export.add_argument("peer", metavar="PEER", help="the peer's name in the files")
+    export.add_argument("--interface", metavar="IF", help="the interface, if several have such a peer")
+    export.add_argument(
+        "--endpoint", metavar="HOST[:PORT]", help="where the peer finds this machine (port: its listen_port)"
+    )
+    export.add_argument(
+        "--private-key-file", type=Path, metavar="FILE", help="put the peer's own private key in"
+    )
+    export.add_argument("--qr", action="store_true", help="print it as a QR code for the WireGuard app")

@@ -1,0 +1,91 @@
+"""`wgd status`: from the daemon's report while it is alive, else from the kernel. Quick: a person waits."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from wgd import __version__
+from wgd.cli import beside
+from wgd.cli.output import page, show, show_json
+from wgd.errors import UsageError
+from wgd.render import render_status
+from wgd.sources import lock
+
+Value = dict[str, Any]
+
+
+def status(options: argparse.Namespace) -> int:
+    """Show the status; its exit status says whether the machine is in sync."""
+    now = time.time()
+    value = current(options, lock.holder(), now)
+    if options.interface:
+        value = only(value, options.interface)
+    if options.json:
+        show_json(value)
+    else:
+        whole = bool(options.interface) or not sys.stdout.isatty()
+        show(render_status(value, now, page(), whole=whole))
+    return beside.status_exit(value)
+
+
+def current(options: argparse.Namespace, pid: int | None, now: float) -> Value:
+    """The newest status to be had. Raises UsageError if this user can have none.
+
+    `daemon` in it says how the daemon is: `state` ("runs", "hangs", "dead"; "none": nothing was ever heard of
+    one), `pid` (null: none), and for one that hangs `silent`: seconds since its last report."""
+    try:
+        value = beside.reported(options.run_dir)
+        refused = ""
+    except PermissionError:
+        value, refused = None, beside.denied(options.run_dir)
+    daemon = _daemon(value, pid, now)
+    if value is None or daemon["state"] != "runs" or value["version"] != __version__:
+        value = _from_kernel(options, value, refused)
+    return value | {"daemon": daemon}
+
+
+def _daemon(value: Value | None, pid: int | None, now: float) -> Value:
+    if value is None:
+        return {"state": "none" if pid is None else "runs", "pid": pid}
+    if pid is None or pid not in (value["pass"]["pid"], 0):  # 0: somebody whom we cannot see
+        return {"state": "dead", "pid": None}
+    silent = beside.silent(value, now)
+    return (
+        {"state": "runs", "pid": pid} if silent is None else {"state": "hangs", "pid": pid, "silent": silent}
+    )
+
+
+def _from_kernel(options: argparse.Namespace, value: Value | None, refused: str) -> Value:
+    """Read everything here; without the privilege an old report must do."""
+    from wgd.cli.machine import here, privileged  # late: who reads the report waits for none of this
+
+    if privileged():
+        return here(options).look().value
+    if value is not None and value["version"] == __version__:
+        return value
+    raise UsageError(refused or "no daemon reports here, and reading the kernel needs root (CAP_NET_ADMIN)")
+
+
+def only(value: Value, name: str) -> Value:
+    """The status of one interface. Raises UsageError if there is none of that name."""
+    names = [interface["name"] for interface in value["interfaces"]]
+    if name not in names:
+        known = f"there is {', '.join(names)}" if names else "there is none"
+        raise UsageError(f"no interface {name} in the files: {known}")
+    chosen = value | {
+        key: [one for one in value[key] if one["interface"] == name]
+        for key in ("drift", "conflicts", "foreign")
+    }
+    chosen["interfaces"] = [one for one in value["interfaces"] if one["name"] == name]
+    chosen["problems"] = [one for one in value["problems"] if _concerns(one["file"], name)]
+    chosen["opens"] = [one for one in value["opens"] if one == name]
+    chosen["blocked"] = value["blocked"] if chosen["conflicts"] else []
+    chosen["in_sync"] = not chosen["drift"] and chosen["interfaces"][0]["state"] in ("in sync", "disabled")
+    return chosen
+
+
+def _concerns(file: str, name: str) -> bool:
+    return file in (f"{name}.toml", f"{name}.d", "wgd.toml") or file.startswith(f"{name}.d/")
