@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,10 +27,10 @@ def raised(wanted: Config, kernel: FakeKernel | None = None) -> set[str]:
     }
 
 
-def out(*targets: str, **more: object) -> Config:
+def out(*targets: str, **more: Any) -> Config:
     """A gateway on wg0 that lets its peer out to the targets."""
     rule = Forward(side("hub-1", peers=("hub-1",)), side(*targets))
-    return config(replace(SPOKE_2, forwards=(rule,), **more))  # type: ignore[arg-type]
+    return config(replace(SPOKE_2, forwards=(rule,), **more))
 
 
 V6_PEERS = (peer("a", "fd00::2/128"),)
