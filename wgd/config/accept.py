@@ -43,7 +43,9 @@ def settle(files: Files, accepted: Mapping[str, bytes], decode: Callable[[Files]
     while errors := _errors(decoded):
         settling.blame_all(errors)
         decoded = decode(settling.current)
-    problems += [problem for problem in settling.fatal if problem not in decoded.problems + tuple(problems)]
+    for fatal in settling.fatal:
+        if fatal not in problems:
+            problems.append(replace(fatal, message=f"{fatal.message} (in the accepted copy)"))
     config = Config(decoded.config.interfaces, frozenset(settling.held))
     return Settled(config, settling.in_force(), tuple(problems), frozenset(settling.frozen))
 
@@ -123,7 +125,7 @@ class _Settling:
         """Nothing was edited, and still it cannot be used: a key is gone, or wgd has become stricter."""
         interface = _owner(error.file)
         if interface and f"{interface}.toml" in self.current:
-            self.fatal.append(replace(error, message=f"{error.message} (the accepted copy says so too)"))
+            self.fatal.append(error)
             self._hold(interface)
         else:
             self.current.pop(error.file, None)

@@ -48,9 +48,8 @@ def interface_address(value: object) -> IPInterface:
         length = address.max_prefixlen
         hint = f"write {word}/16 or so for the whole network, {word}/{length} for the address alone"
         raise Unfit(f"found {word} without prefix length, expected {expected}", hint)
-    for fault in ("multicast", "unspecified", "loopback"):
-        if getattr(address.ip, f"is_{fault}"):
-            raise Unfit(f"found {word}, a {fault} address, expected {expected}")
+    if address.ip.is_multicast or address.ip.is_unspecified or address.ip.is_loopback:
+        raise Unfit(f"found {word}, which no interface of WireGuard can have, expected {expected}")
     return address
 
 

@@ -69,6 +69,11 @@ def _rules(drafts: Sequence[Draft], names: Names) -> tuple[tuple[Forward, ...], 
     return forwards, masquerades
 
 
+def _hides_forwards(draft: Draft) -> bool:
+    """Whether a `[[forward]]` may have been meant in a file, but could not be read."""
+    return not draft.readable or any(problem.key.startswith("forward") for problem in draft.problems)
+
+
 @dataclass
 class _Assembly:
     """One interface being put together."""
@@ -142,7 +147,7 @@ class _Assembly:
             preshared_key = self._key(draft.preshared_key_file, False, where, hint)
         if draft.public_key is None:
             return None
-        allowed = (network for network, _ in self.names.allowed_ips.get(draft.name, ()))
+        allowed = (network for network, _ in self.names.allowed_ips(draft))
         return Peer(
             name=draft.name,
             public_key=draft.public_key,
@@ -184,11 +189,7 @@ class _Assembly:
         ]
 
     def _allowed(self) -> list[Allowed]:
-        return [
-            (peer, placed)
-            for peer in self._counting()
-            for placed in self.names.allowed_ips.get(peer.name, ())
-        ]
+        return [(peer, placed) for peer in self._counting() for placed in self.names.allowed_ips(peer)]
 
     def _check_peers(self, private_key: Secret | None) -> None:
         own_key = x25519.public(private_key.reveal()) if private_key else None
@@ -218,7 +219,7 @@ class _Assembly:
     def _check_rules(self) -> Iterator[Problem]:
         forwards = [rule for draft in self.drafts for rule in draft.forwards]
         masquerades = [rule for draft in self.drafts for rule in draft.masquerades]
-        if masquerades and not forwards and all(draft.readable for draft in self.drafts):
+        if masquerades and not forwards and not any(map(_hides_forwards, self.drafts)):
             message = "masquerades what no [[forward]] lets pass"
             hint = 'add a [[forward]] with from = […] and the same "to"'
             yield masquerades[0].where.error(message, hint)

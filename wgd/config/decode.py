@@ -5,7 +5,7 @@ Pure: files come as bytes, keys through a function, the time as a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from wgd.config.across import clashes
@@ -14,6 +14,7 @@ from wgd.config.document import Config
 from wgd.config.draft import Draft
 from wgd.config.names import SHARED, Part, claim
 from wgd.config.schema import draft
+from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem, Severity
 
 Files = Mapping[str, bytes | Problem]
@@ -35,8 +36,18 @@ class Decoded:
     broken_interfaces: frozenset[str]
 
 
-def decode(files: Files, read_key: ReadKey, now: float, read_draft: ReadDraft = draft) -> Decoded:
-    """What the files say at `now` (seconds since the epoch). Never raises, whatever the bytes."""
+def decode(
+    files: Files,
+    read_key: ReadKey,
+    now: float,
+    links: Collection[str] = (),
+    read_draft: ReadDraft = draft,
+) -> Decoded:
+    """What the files say at `now` (seconds since the epoch). Never raises, whatever the bytes.
+
+    `links` are the network devices of this machine, to tell a slip in a rule from a device; none given,
+    none is missed.
+    """
     drafts = {file: read_draft(file, files[file]) for file in sorted(files)}
     assembled = {
         name: assemble(name, own, drafts.get(SHARED), read_key, now)
@@ -46,12 +57,13 @@ def decode(files: Files, read_key: ReadKey, now: float, read_draft: ReadDraft = 
     problems += [problem for one in assembled.values() for problem in one.problems]
     problems += clashes([one.footprint for one in assembled.values() if one.footprint])
     problems += _orphans(drafts)
+    problems += _absent_devices(drafts.values(), {*links, *assembled}) if links else []
     broken = frozenset(problem.file for problem in problems if problem.severity is Severity.ERROR)
     held = _held(broken, assembled)
     interfaces = {
         name: one.interface for name, one in assembled.items() if name not in held and one.interface
     }
-    order = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
+    order = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.key))
     return Decoded(Config(interfaces, held), tuple(order), broken, held)
 
 
@@ -95,3 +107,18 @@ def _orphans(drafts: Mapping[str, Draft]) -> list[Problem]:
         )
         for name, file in first.items()
     ]
+
+
+def _absent_devices(drafts: Iterable[Draft], known: set[str]) -> list[Problem]:
+    """Devices named in rules that are not there. They may still come: a warning, and a guess."""
+    absent = []
+    for one in drafts:
+        bound = [(rule.where / "in", rule.incoming) for rule in one.forwards]
+        bound += [(rule.where / "out", rule.outgoing) for rule in one.forwards]
+        bound += [(rule.where / "out", rule.out) for rule in one.masquerades]
+        for where, device in bound:
+            if device and device not in known:
+                close = nearest(device, known)
+                hint = f"did you mean {close}?" if close else f"there are {listed(sorted(known))}"
+                absent.append(where.warning(f"this machine has no device {quoted(device)}", hint))
+    return absent

@@ -38,12 +38,11 @@ class Names:
                 self._add(network)
             for peer in draft.peers:
                 self._add(peer)
-        self.allowed_ips: dict[str, tuple[Placed[IPNetwork], ...]] = {
-            named.name: tuple(self._ranges(named.allowed_ips))
-            for named in self._known.values()
-            if isinstance(named, PeerDraft)
+        self._allowed_ips = {
+            (peer.where.file, peer.name): tuple(self._ranges(peer.allowed_ips))
+            for draft in drafts
+            for peer in draft.peers
         }
-        """Peer name → its allowed IPs, network names replaced by their ranges."""
 
     def _add(self, named: Named) -> None:
         first = self._known.setdefault(named.name, named)
@@ -51,6 +50,10 @@ class Names:
             message = f"the name is taken by the {_sort(first)} at {first.where}"
             hint = "peers and networks share their names: give one of the two another"
             self._problems.append(named.where.error(message, hint, also=(first.where.file,)))
+
+    def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[IPNetwork], ...]:
+        """A peer's allowed IPs, network names replaced by their ranges."""
+        return self._allowed_ips.get((peer.where.file, peer.name), ())
 
     def networks(self) -> dict[str, tuple[IPNetwork, ...]]:
         """Every network by name."""
@@ -81,7 +84,7 @@ class Names:
 
     def _must_live_here(self, peer: PeerDraft, where: Where) -> None:
         """A peer in a rule means its addresses inside the interface's own networks, so it needs one."""
-        allowed = [network for network, _ in self.allowed_ips[peer.name]]
+        allowed = [network for network, _ in self.allowed_ips(peer)]
         if self._own is None or not peer.sound or any(_inside(network, self._own) for network in allowed):
             return
         own = listed([str(network) for network in self._own]) or "none: it has no address"

@@ -84,7 +84,7 @@ def peer(table: Table, name: str) -> PeerDraft:
     public_key = table.required("public_key", values.key, "what `wgd pubkey` prints on the peer")
     allowed_ips = table.array("allowed_ips", addresses.network_or_name, _ALLOWED_IPS)
     endpoint = table.optional("endpoint", addresses.endpoint)
-    keepalive = table.optional("persistent_keepalive", values.number(0, 65535, "seconds"))
+    keepalive = table.optional("persistent_keepalive", values.number(0, 65535, "a number of seconds"))
     preshared_key_file = table.optional("preshared_key_file", values.path)
     routes = table.optional("routes", values.boolean)
     enabled = table.optional("enabled", values.boolean)

@@ -20,6 +20,7 @@ from wgd.config.wording import found, quoted
 
 E = TypeVar("E", bound=enum.StrEnum)
 
+_NUMBER = re.compile(r"[0-9]{1,11}|0x[0-9A-Fa-f]{1,8}")
 _PORT = re.compile(r"(?P<protocol>tcp|udp)/(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
 _KEY_TEXT = "44 characters of base64 that end in ="
 
@@ -49,7 +50,7 @@ def number(low: int, high: int, what: str = "a number") -> Callable[[object], in
     def read(value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        bare = isinstance(value, str) and value.isdecimal() and len(value) < 12
+        bare = isinstance(value, str) and _NUMBER.fullmatch(value)
         hint = f"write {value}, without quotes" if bare else ""
         raise Unfit(f"found {found(value)}, expected {what} from {low} to {high}", hint)
 
@@ -75,7 +76,7 @@ def mtu(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 576 <= value <= 65535:
         return value
     expected = 'a number from 1280 to 65535 (from 576 without IPv6) or "auto"'
-    hint = f"write {value}, without quotes" if isinstance(value, str) and value.isdecimal() else ""
+    hint = f"write {value}, without quotes" if isinstance(value, str) and _NUMBER.fullmatch(value) else ""
     raise Unfit(f"found {found(value)}, expected {expected}", hint)
 
 

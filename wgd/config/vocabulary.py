@@ -46,24 +46,22 @@ KEYS: dict[Section, tuple[str, ...]] = {
 
 _RESERVED = {Section.INTERFACE: ("table", "dns", "dns_search", "netns")}
 
-_ELSEWHERE = {
-    "address": "addresses",
+_EXPLAINED = {
     "privatekey": "a key stands in a file of its own: private_key_file",
     "presharedkey": "a key stands in a file of its own: preshared_key_file",
-    "postup": "wgd runs no commands; forwarding and masquerading are [[forward]] and [[masquerade]]",
-    "postdown": "wgd runs no commands, and removes what it made by itself",
     "preup": "wgd runs no commands; forwarding and masquerading are [[forward]] and [[masquerade]]",
+    "postup": "wgd runs no commands; forwarding and masquerading are [[forward]] and [[masquerade]]",
     "predown": "wgd runs no commands, and removes what it made by itself",
+    "postdown": "wgd runs no commands, and removes what it made by itself",
     "saveconfig": "wgd never writes to its configuration",
-    "port": "listen_port",
-    "keepalive": "persistent_keepalive",
-    "source": "from",
-    "destination": "to",
-    "interfaces": "[interface], one for each file",
-    "peer": "[peers.NAME]",
-    "network": "[networks]",
-    "forwards": "[[forward]]",
-    "masquerades": "[[masquerade]]",
+}
+"""Keys of wg-quick that have no counterpart."""
+
+_SYNONYMS = {
+    Section.INTERFACE: {"port": "listen_port", "privatekeypath": "private_key_file"},
+    Section.PEER: {"keepalive": "persistent_keepalive", "psk": "preshared_key_file", "key": "public_key"},
+    Section.FORWARD: {"source": "from", "destination": "to", "iif": "in", "oif": "out"},
+    Section.MASQUERADE: {"device": "out", "destination": "to"},
 }
 
 
@@ -72,18 +70,13 @@ def unknown(section: Section, key: str) -> tuple[str, str]:
     plain = key.casefold().replace("_", "").replace("-", "")
     if plain in (word.replace("_", "") for word in _RESERVED.get(section, ())):
         return "is not supported yet", "delete the line; a later version will know it"
-    message = f"unknown key in {section}" if section is not Section.TOP else "unknown key or section"
-    known = {word.replace("_", ""): word for word in KEYS[section]}
-    if plain in known:
-        return message, f"did you mean {known[plain]}?"
+    message = "unknown key or section" if section is Section.TOP else f"unknown key in {section}"
+    return message, _EXPLAINED.get(plain) or _guess(section, key, plain)
+
+
+def _guess(section: Section, key: str, plain: str) -> str:
     homes = [str(home) for home in KEYS if key in KEYS[home]]
     if homes:
-        return message, f"{key_text(key)} belongs in {' or '.join(homes)}"
-    if plain in _ELSEWHERE:
-        return message, f"did you mean {_ELSEWHERE[plain]}?" if _is_key(plain) else _ELSEWHERE[plain]
-    close = nearest(key, KEYS[section])
-    return message, f"did you mean {close}?" if close else f"known here: {', '.join(KEYS[section])}"
-
-
-def _is_key(plain: str) -> bool:
-    return " " not in _ELSEWHERE[plain] or _ELSEWHERE[plain].startswith("[")
+        return f"{key_text(key)} belongs in {' or '.join(homes)}"
+    close = _SYNONYMS.get(section, {}).get(plain) or nearest(key, KEYS[section])
+    return f"did you mean {close}?" if close else f"known here: {', '.join(KEYS[section])}"

@@ -1,0 +1,67 @@
+"""An interface back to TOML: the inverse of decoding, for round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tomli_w
+
+from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
+from wgd.config.keys import encoded
+from wgd.model import Secret
+
+
+def rewritten(interface: Interface, psk_file: Callable[[Secret], str] = str) -> bytes:
+    """The file that says what the interface is, every key written out; networks as its own."""
+    document = {
+        "interface": _interface(interface),
+        "networks": {name: list(map(str, ranges)) for name, ranges in interface.networks.items()},
+        "peers": {peer.name: _peer(peer, psk_file) for peer in interface.peers},
+        "forward": [_forward(rule) for rule in interface.forwards],
+        "masquerade": [{"out": rule.out, "to": list(rule.target.words)} for rule in interface.masquerades],
+    }
+    return tomli_w.dumps(document).encode()
+
+
+def _interface(interface: Interface) -> dict[str, object]:
+    mtu = "auto" if interface.mtu == MTU_AUTO else interface.mtu
+    section = {
+        "role": str(interface.role),
+        "addresses": list(map(str, interface.addresses)),
+        "listen_port": interface.listen_port,
+        "mtu": mtu,
+        "fwmark": interface.fwmark,
+        "adopt": interface.adopt,
+        "enabled": interface.enabled,
+        "forwarding": str(interface.forwarding),
+    }
+    return _without_none(section)
+
+
+def _peer(peer: Peer, psk_file: Callable[[Secret], str]) -> dict[str, object]:
+    section = {
+        "public_key": encoded(peer.public_key),
+        "allowed_ips": list(map(str, peer.allowed_ips)),
+        "endpoint": str(peer.endpoint) if peer.endpoint else None,
+        "persistent_keepalive": peer.persistent_keepalive,
+        "preshared_key_file": psk_file(peer.preshared_key) if peer.preshared_key else None,
+        "routes": peer.routes,
+        "enabled": peer.enabled,
+        "expires": peer.expires,
+    }
+    return _without_none(section)
+
+
+def _forward(rule: Forward) -> dict[str, object]:
+    section = {
+        "from": list(rule.source.words),
+        "to": list(rule.target.words),
+        "ports": list(map(str, rule.ports)) or None,
+        "in": rule.incoming,
+        "out": rule.outgoing,
+    }
+    return _without_none(section)
+
+
+def _without_none(section: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in section.items() if value is not None}
