@@ -63,7 +63,9 @@ def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> list[
 
 def _is_process(sockets: Path, interface: str) -> bool:
     link = links.find(interface, sockets)
-    return link is not None and link.kind == USERSPACE
+    if link is None:
+        raise KernelError(f"set up {interface}", ENODEV, "there is no interface of that name")
+    return link.kind == USERSPACE
 
 
 def deliver(edits: Sequence[PeerEdit], send: Callable[[Sequence[PeerEdit]], None]) -> list[Failure]:

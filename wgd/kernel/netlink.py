@@ -29,7 +29,7 @@ _NESTED, _TYPE = 0x8000, 0x3FFF
 RECEIVE = 1 << 16
 """Bytes to ask for at once: a dump's messages come in parts of at most 32 KiB."""
 _BATCH = 400
-_TORN_DUMPS = 10
+_TORN_DUMPS = 20
 
 HEADER = Struct("=IHHII")
 _ATTRIBUTE = Struct("=HH")
@@ -164,7 +164,7 @@ class Netlink:
             if message.kind != _ERROR:
                 answers.append(message.body)
                 continue
-            refusal = _refusal(message)
+            refusal = parse_refusal(message)
             if refusal is None:
                 break
             raise KernelError(doing, refusal.errno, refusal.text)
@@ -189,7 +189,7 @@ class Netlink:
             if message.kind not in (_ERROR, _DONE):
                 found.append(message.body)
                 continue
-            refusal = _refusal(message)
+            refusal = parse_refusal(message)
             if refusal is not None:
                 raise KernelError(doing, refusal.errno, refusal.text)
             break
@@ -208,7 +208,7 @@ class Netlink:
             last = self._send(doing, portion)
             first = last - len(portion) + 1
             for message in self._receive(doing):
-                if message.kind == _ERROR and (refusal := _refusal(message)) is not None:
+                if message.kind == _ERROR and (refusal := parse_refusal(message)) is not None:
                     refused[start + message.sequence - first] = refusal
                 if message.sequence == last:
                     break
@@ -232,7 +232,7 @@ class Netlink:
             yield from messages(received)
 
 
-def _refusal(message: Message) -> Refusal | None:
+def parse_refusal(message: Message) -> Refusal | None:
     """What an error or the end of a dump says; None: nothing was refused."""
     if len(message.body) < 4 or (number := -_ERRNO.unpack_from(message.body)[0]) <= 0:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from wgd.errors import KernelError
@@ -42,5 +43,6 @@ class Notes:
             new.write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             new.replace(self._path)
         except OSError as error:
-            new.unlink(missing_ok=True)
+            with suppress(OSError):
+                new.unlink()
             raise KernelError(f"note under {self._path}", error.errno or 0, error.strerror or "") from error

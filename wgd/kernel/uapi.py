@@ -10,8 +10,10 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from errno import EPROTO
+from functools import lru_cache
 from pathlib import Path
 
+from wgd.config import x25519
 from wgd.errors import KernelError
 from wgd.kernel.netlink import refusals
 from wgd.kinds.device import Device, DeviceSet
@@ -103,7 +105,14 @@ def parse_device(interface: str, pairs: Pairs) -> Device:
         Secret(private) if any(private) else None,
         int(has.get("listen_port", "0")),
         int(has.get("fwmark", "0")),
+        _public_key(Secret(private)) if any(private) else b"",
     )
+
+
+@lru_cache
+def _public_key(private: Secret) -> bytes:
+    """What the process does not tell."""
+    return x25519.public(private.reveal())
 
 
 def parse_peers(interface: str, pairs: Pairs) -> list[Peer]:
@@ -132,7 +141,7 @@ def _parse_peer(interface: str, lines: Pairs) -> Peer:
     return Peer(
         interface,
         bytes.fromhex(has["public_key"]),
-        frozenset(ipaddress.ip_network(value) for key, value in lines if key == "allowed_ip"),
+        frozenset(_network(value) for key, value in lines if key == "allowed_ip"),
         None if psk == NO_PRESHARED_KEY else psk,
         int(has.get("persistent_keepalive_interval", "0")),
         endpoint=parse_endpoint(has["endpoint"]) if "endpoint" in has else None,
@@ -140,6 +149,10 @@ def _parse_peer(interface: str, lines: Pairs) -> Peer:
         received=int(has.get("rx_bytes", "0")),
         sent=int(has.get("tx_bytes", "0")),
     )
+
+
+_network = lru_cache(maxsize=1 << 16)(ipaddress.ip_network)
+"""Allowed IPs, kept from dump to dump by their text, since most never change."""
 
 
 def parse_endpoint(text: str) -> SocketAddress | None:

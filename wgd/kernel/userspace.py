@@ -32,14 +32,14 @@ _TUN = Path("/dev/net/tun")
 def start(sockets: Path, interface: str, owner: Path) -> None:
     """Starts the process, and waits until its device and its socket are there. Raises KernelError.
 
-    The socket is given to whom `owner` belongs: the daemon, which is not root, must reach what root started.
+    It runs as the user that `owner`, a directory of the daemon's, belongs to.
     """
     program = _program()
     doing = f"start {program} {interface}"
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
     with refusals(doing):
         started = subprocess.Popen(
-            [program, interface],
+            [*_as(owner), program, interface],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,8 +49,6 @@ def start(sockets: Path, interface: str, owner: Path) -> None:
         )
     try:
         _wait(started, sockets, interface, doing)
-        with refusals(doing):
-            _hand_over(uapi.path(sockets, interface), owner)
     except BaseException:
         _end(started)
         raise
@@ -89,10 +87,14 @@ def _why(status: int) -> str:
     return f"it ended with status {status}; run it by hand to see why"
 
 
-def _hand_over(path: Path, owner: Path) -> None:
-    if os.geteuid() == 0 and owner.exists():
-        belongs = owner.stat()
-        os.chown(path, belongs.st_uid, belongs.st_gid)
+def _as(owner: Path) -> list[str]:
+    """The words that make root's process run as whom `owner` belongs to: the daemon, which is not root, must
+    reach the socket. To give it away afterwards is no way: wireguard-go watches its socket and ends when its
+    attributes change."""
+    if os.geteuid() != 0 or not owner.exists() or (belongs := owner.stat()).st_uid == 0:
+        return []
+    identity = [f"--reuid={belongs.st_uid}", f"--regid={belongs.st_gid}", "--clear-groups"]
+    return ["setpriv", *identity, "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,242 @@
+"""WireGuard's messages: what is read whatever the layout, and what is written within the kernel's limits."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from struct import pack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wgd.kernel.netlink import U16, U32, U64, attribute, attributes, elements, nest
+from wgd.kernel.wgcodec import (
+    pack_endpoint,
+    parse_device,
+    parse_endpoint,
+    parse_peers,
+    set_device,
+    set_peers,
+)
+from wgd.kinds.device import Device, DeviceSet
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
+from wgd.model import Secret
+
+PEERS, PEER_FLAGS, ALLOWED_IPS = 8, 3, 9
+REMOVE_ME, UPDATE_ONLY = 1, 4
+GENERIC = 4
+KEY, OTHER_KEY, PSK = b"k" * 32, b"o" * 32, b"p" * 32
+PADDING = attribute(0, b"")
+
+
+def allowed(*prefixes: str) -> bytes:
+    entries = []
+    for prefix in map(ip_network, prefixes):
+        family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
+        length, address = bytes([prefix.prefixlen]), prefix.network_address.packed
+        entries.append(nest(0, attribute(3, length), attribute(1, U16.pack(family)), attribute(2, address)))
+    return nest(ALLOWED_IPS, *entries)
+
+
+def head(psk: bytes = bytes(32), key: bytes = KEY) -> list[bytes]:
+    """A peer's first attributes in the kernel's order."""
+    return [
+        attribute(1, key),
+        attribute(2, psk),
+        attribute(6, pack("=qq", 1700000000, 500_000_000)),
+        attribute(5, U16.pack(25)),
+        attribute(8, U64.pack(1 << 40)),
+        attribute(7, U64.pack(7)),
+        attribute(10, U32.pack(1)),
+    ]
+
+
+def dump(*peers: bytes) -> bytes:
+    return bytes(GENERIC) + nest(PEERS, *peers)
+
+
+V4 = attribute(4, pack("=H", socket.AF_INET) + b"\xca\x6c" + bytes([198, 51, 100, 15]) + bytes(8))
+SEEN = Peer(
+    "wg0",
+    KEY,
+    frozenset({ip_network("172.27.0.2/32"), ip_network("fd00::/64")}),
+    None,
+    25,
+    endpoint=("198.51.100.15", 51820),
+    last_handshake=1700000000.5,
+    received=7,
+    sent=1 << 40,
+)
+TAIL = [V4, allowed("172.27.0.2/32", "fd00::/64")]
+PADDED = [*head()[:4], PADDING, head()[4], PADDING, *head()[5:]]
+LAYOUTS = (
+    ("as x86 writes it", [*head(), *TAIL]),
+    ("with 64-bit values padded", [*PADDED, *TAIL]),
+    ("in another order", [*TAIL, *reversed(head())]),
+    ("with something new in it", [*head(), attribute(60, b"new"), *TAIL]),
+    ("with something new in its head", [attribute(60, b"new"), *head(), *TAIL]),
+)
+
+
+@pytest.mark.parametrize("parts", [x[1] for x in LAYOUTS], ids=[x[0] for x in LAYOUTS])
+def test_a_peer_reads_the_same_in_any_layout(parts: list[bytes]) -> None:
+    assert parse_peers("wg0", [dump(nest(0, *parts))]) == [SEEN]
+
+
+def test_a_preshared_key_is_read_and_zeros_are_none() -> None:
+    peers = [nest(0, *head(PSK)), nest(0, *head(key=OTHER_KEY))]
+    with_key, without = parse_peers("wg0", [dump(*peers)])
+    assert with_key.preshared_key == Secret(PSK)
+    assert without.preshared_key is None
+
+
+def test_a_peer_split_over_entries_and_messages_is_one_peer() -> None:
+    more = nest(0, attribute(1, KEY), allowed("10.0.0.0/8"))
+    last = nest(0, attribute(1, KEY), allowed("fd01::/64"))
+    other = nest(0, *head(key=OTHER_KEY), allowed("10.1.0.0/16"))
+    found = parse_peers("wg0", [dump(nest(0, *head(), *TAIL), more), dump(last, other), bytes(GENERIC)])
+    assert [peer.public_key for peer in found] == [KEY, OTHER_KEY]
+    assert found[0].allowed_ips == SEEN.allowed_ips | {ip_network("10.0.0.0/8"), ip_network("fd01::/64")}
+    assert found[0].received == 7
+    assert found[1].allowed_ips == {ip_network("10.1.0.0/16")}
+
+
+ENDPOINTS = (
+    ("IPv4", ("198.51.100.15", 51820), ("198.51.100.15", 51820)),
+    ("IPv6", ("2001:db8::1", 1), ("2001:db8::1", 1)),
+    ("neutralised, IPv6", ("::", 0), None),
+    ("neutralised, IPv4", ("0.0.0.0", 0), None),
+    ("link-local: the scope is written, not read", ("fe80::1%lo", 51820), ("fe80::1", 51820)),
+)
+
+
+@pytest.mark.parametrize(("endpoint", "read"), [e[1:] for e in ENDPOINTS], ids=[e[0] for e in ENDPOINTS])
+def test_endpoint(endpoint: tuple[str, int], read: tuple[str, int] | None) -> None:
+    packed = pack_endpoint(endpoint)
+    assert len(packed) == (28 if ":" in endpoint[0] else 16)
+    assert parse_endpoint(packed) == read
+
+
+def test_the_scope_is_an_interface_number_in_host_order() -> None:
+    assert pack_endpoint(("fe80::1%lo", 1))[24:] == U32.pack(socket.if_nametoindex("lo"))
+
+
+def test_device() -> None:
+    message = bytes(GENERIC) + b"".join(
+        (
+            attribute(4, KEY),
+            attribute(3, PSK),
+            attribute(6, U16.pack(51820)),
+            attribute(7, U32.pack(7)),
+            attribute(2, b"wg0\0"),
+        )
+    )
+    found = parse_device("wg0", [message, dump(nest(0, *head()))])
+    assert found == Device("wg0", Secret(PSK), 51820, 7)
+    assert found.public_key == KEY
+
+
+def test_a_device_without_a_key() -> None:
+    assert parse_device("wg0", [bytes(GENERIC) + attribute(3, bytes(32))]) == Device("wg0", None, 0, 0)
+
+
+DEVICE_SETS = (
+    ("nothing", DeviceSet(refs=(), interface="wg0"), {2}),
+    ("the key alone", DeviceSet(refs=(), interface="wg0", private_key=Secret(PSK)), {2, 3}),
+    ("port and mark, also zero", DeviceSet(refs=(), interface="wg0", listen_port=0, fwmark=0), {2, 6, 7}),
+)
+
+
+@pytest.mark.parametrize(("op", "sent"), [d[1:] for d in DEVICE_SETS], ids=[d[0] for d in DEVICE_SETS])
+def test_only_what_the_op_names_is_sent(op: DeviceSet, sent: set[int]) -> None:
+    assert set(attributes(set_device(op), GENERIC)) == sent
+
+
+def entries(messages: list[bytes]) -> list[dict[int, bytes]]:
+    return [attributes(one) for m in messages for one in elements(attributes(m, GENERIC)[PEERS])]
+
+
+EDITS = (
+    ("remove wins", PeerEdit(KEY, remove=True, persistent_keepalive=25), REMOVE_ME, {1, 3}),
+    ("new", PeerEdit(KEY), None, {1}),
+    ("only if it is there", PeerEdit(KEY, only_existing=True), UPDATE_ONLY, {1, 3}),
+    ("keepalive off", PeerEdit(KEY, persistent_keepalive=0), None, {1, 5}),
+    ("no preshared key", PeerEdit(KEY, preshared_key=NO_PRESHARED_KEY), None, {1, 2}),
+    ("an endpoint", PeerEdit(KEY, endpoint=("::", 0)), None, {1, 4}),
+    ("allowed IPs", PeerEdit(KEY, add_allowed_ips=(ip_network("10.0.0.0/8"),)), None, {1, 9}),
+)
+
+
+@pytest.mark.parametrize(("edit", "flags", "sent"), [e[1:] for e in EDITS], ids=[e[0] for e in EDITS])
+def test_edit(edit: PeerEdit, flags: int | None, sent: set[int]) -> None:
+    (entry,) = entries(list(set_peers("wg0", [edit])))
+    assert set(entry) == sent
+    assert (U32.unpack(entry[PEER_FLAGS])[0] if PEER_FLAGS in entry else None) == flags
+
+
+def test_no_edits_no_message() -> None:
+    assert list(set_peers("wg0", [])) == []
+
+
+def many(count: int, base: int = 0x0A000000) -> tuple[IPv4Network, ...]:
+    return tuple(IPv4Network((base + number, 32)) for number in range(count))
+
+
+def test_messages_are_split_below_64_kib_and_keep_the_order() -> None:
+    keys = [number.to_bytes(4, "big") * 8 for number in range(3000)]
+    messages = list(set_peers("wg0", [PeerEdit(key, add_allowed_ips=many(2)) for key in keys]))
+    assert len(messages) > 1
+    assert all(len(message) < 65_000 for message in messages)
+    assert [entry[1] for entry in entries(messages)] == keys
+
+
+def test_a_peer_with_more_allowed_ips_than_fit_is_made_once_and_then_edited() -> None:
+    wide = tuple(IPv6Network((0xFD << 120 | number << 64, 64)) for number in range(2500))
+    prefixes = (*many(2500), *wide)
+    messages = list(set_peers("wg0", [PeerEdit(KEY, persistent_keepalive=25, add_allowed_ips=prefixes)]))
+    assert all(len(message) < 65_000 for message in messages)
+    first, *others = entries(messages)
+    assert PEER_FLAGS not in first
+    assert all(set(other) == {1, PEER_FLAGS, ALLOWED_IPS} for other in others)
+    assert all(U32.unpack(other[PEER_FLAGS])[0] == UPDATE_ONLY for other in others)
+    (peer,) = parse_peers("wg0", messages)
+    assert peer.allowed_ips == frozenset(prefixes)
+
+
+NETWORKS = st.one_of(
+    st.integers(0, 2**32 - 1).map(lambda n: IPv4Network((n, 32))),
+    st.integers(0, 2**16 - 1).map(lambda n: IPv4Network((n << 16, 16))),
+    st.integers(0, 2**64 - 1).map(lambda n: IPv6Network((n << 64, 64))),
+)
+HOSTS = st.one_of(st.ip_addresses().map(str), st.none())
+PEER_EDITS = st.builds(
+    lambda key, psk, keepalive, host, prefixes: PeerEdit(
+        key,
+        preshared_key=Secret(psk),
+        persistent_keepalive=keepalive,
+        endpoint=(host, 51820) if host else None,
+        add_allowed_ips=tuple(prefixes),
+    ),
+    st.binary(min_size=32, max_size=32),
+    st.sampled_from([PSK, bytes(32)]),
+    st.integers(0, 65535),
+    HOSTS,
+    st.sets(NETWORKS, max_size=5),
+)
+
+
+@given(st.lists(PEER_EDITS, unique_by=lambda edit: edit.public_key, max_size=5))
+def test_what_is_written_is_read_again(edits: list[PeerEdit]) -> None:
+    found = parse_peers("wg0", list(set_peers("wg0", edits)))
+    assert found == [
+        Peer(
+            "wg0",
+            edit.public_key,
+            frozenset(edit.add_allowed_ips),
+            None if edit.preshared_key == NO_PRESHARED_KEY else edit.preshared_key,
+            edit.persistent_keepalive or 0,
+            endpoint=edit.endpoint,
+        )
+        for edit in edits
+    ]
