@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tomli_w
 
 from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
 from wgd.config.keys import encoded
-from wgd.model import Secret
 
 
-def rewritten(interface: Interface, psk_file: Callable[[Secret], str] = str) -> bytes:
-    """The file that says what the interface is, every key written out; networks as its own."""
+def rewritten(interface: Interface) -> bytes:
+    """The file that says what the interface is, every key written out but those of key files."""
     document = {
         "interface": _interface(interface),
         "networks": {name: list(map(str, ranges)) for name, ranges in interface.networks.items()},
-        "peers": {peer.name: _peer(peer, psk_file) for peer in interface.peers},
+        "peers": {peer.name: _peer(peer) for peer in interface.peers},
         "forward": [_forward(rule) for rule in interface.forwards],
         "masquerade": [{"out": rule.out, "to": list(rule.target.words)} for rule in interface.masquerades],
     }
@@ -38,13 +35,12 @@ def _interface(interface: Interface) -> dict[str, object]:
     return _without_none(section)
 
 
-def _peer(peer: Peer, psk_file: Callable[[Secret], str]) -> dict[str, object]:
+def _peer(peer: Peer) -> dict[str, object]:
     section = {
         "public_key": encoded(peer.public_key),
         "allowed_ips": list(map(str, peer.allowed_ips)),
         "endpoint": str(peer.endpoint) if peer.endpoint else None,
         "persistent_keepalive": peer.persistent_keepalive,
-        "preshared_key_file": psk_file(peer.preshared_key) if peer.preshared_key else None,
         "routes": peer.routes,
         "enabled": peer.enabled,
         "expires": peer.expires,

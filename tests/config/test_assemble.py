@@ -120,3 +120,12 @@ def test_rules_without_a_rule_let_nothing_pass() -> None:
 def test_a_broken_main_file_does_not_silence_its_drop_ins() -> None:
     decoded = read(text({"wg0.toml": PEER, "wg0.d/x.toml": '[[forward]]\nfrom = ["b"]\nto = ["a"]\n'}))
     assert [problem.file for problem in decoded.problems] == ["wg0.d/x.toml", "wg0.toml"]
+
+
+@pytest.mark.parametrize("address", ["172.27.0.0/16", "172.27.255.255/16"])
+def test_a_networks_address_is_no_machines(address: str) -> None:
+    decoded = read(text({"wg0.toml": HUB.replace("172.27.0.1/16", address)}))
+    check(
+        decoded.problems,
+        _warning(3, "interface.addresses[0]", "stands for the whole network", "172.27.0.1/16"),
+    )

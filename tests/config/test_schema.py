@@ -3,7 +3,7 @@
 import pytest
 
 from tests.config.support import Expected, check, key, read, text
-from wgd.config.schema import draft
+from wgd.config.schema import Drafts, draft
 from wgd.errors import Problem, Severity
 
 MAIN = '[interface]\naddresses = ["172.27.0.1/16"]\nlisten_port = 51820\n'
@@ -147,3 +147,14 @@ def test_every_error_of_a_file_is_reported_at_once() -> None:
     content += "[peers.a]\nroutes = 1\n[[forward]]\n[[masquerade]]\n"
     lines = [problem.line for problem in draft("wg0.toml", content.encode()).problems]
     assert sorted(lines) == [1, 2, 3, 5, 6, 6, 7, 8, 8, 9, 9]
+
+
+def test_a_file_is_read_again_only_when_it_has_changed() -> None:
+    drafts = Drafts()
+    accepted, saved = drafts("wg0.toml", MAIN.encode()), drafts("wg0.toml", b"[")
+    assert drafts("wg0.toml", MAIN.encode()) is accepted
+    assert drafts("wg0.toml", b"[") is saved
+    drafts("wg0.toml", b"]")
+    assert drafts("wg0.toml", b"[") is saved
+    assert drafts("wg0.toml", MAIN.encode()) is not accepted
+    assert drafts("wg1.toml", b"[") is not saved

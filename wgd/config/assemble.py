@@ -95,6 +95,7 @@ class _Assembly:
         peers = tuple(peer for draft in self.peers if (peer := self._peer(draft)))
         forwards, masquerades = _rules(self.drafts, self.names)
         self._check_peers(private_key)
+        self.problems.extend(self._check_addresses())
         self.problems.extend(self._check_mtu())
         self.problems.extend(self._check_rules())
         interface = self._interface(private_key, peers, forwards, masquerades) if private_key else None
@@ -204,6 +205,14 @@ class _Assembly:
             if peer.sound and not peer.allowed_ips:
                 message = "is empty: nothing can be sent to this peer or come from it"
                 self.problems.append((peer.where / "allowed_ips").warning(message))
+
+    def _check_addresses(self) -> Iterator[Problem]:
+        for address, where in self.main.addresses:
+            network = address.network
+            ends = (network.network_address, network.broadcast_address)
+            if network.version == 4 and network.prefixlen < 31 and address.ip in ends:
+                hint = f"write this machine's: {network.network_address + 1}/{network.prefixlen} or another"
+                yield where.warning(f"{address.ip} stands for the whole network, not for a machine", hint)
 
     def _check_mtu(self) -> Iterator[Problem]:
         mtu, where = self.main.mtu, self.main.where / "mtu"

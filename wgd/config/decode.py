@@ -70,14 +70,13 @@ def decode(
 def _by_interface(drafts: Mapping[str, Draft]) -> dict[str, list[Draft]]:
     """The drafts of each interface that has a main file, that file first."""
     own: dict[str, list[Draft]] = {}
-    for part in (Part.MAIN, Part.DROP_IN, Part.DIRECTORY):
-        for file, one in drafts.items():
-            claimed = claim(file)
-            if claimed and claimed.interface and claimed.part is part:
-                if part is Part.MAIN:
-                    own[claimed.interface] = [one]
-                elif claimed.interface in own:
-                    own[claimed.interface].append(one)
+    claims = {file: claimed for file in drafts if (claimed := claim(file))}
+    for file, claimed in claims.items():
+        if claimed.interface and claimed.part is Part.MAIN:
+            own[claimed.interface] = [drafts[file]]
+    for file, claimed in claims.items():
+        if claimed.interface in own and claimed.part is not Part.MAIN:
+            own[claimed.interface].append(drafts[file])
     return dict(sorted(own.items()))
 
 
