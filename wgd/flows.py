@@ -22,8 +22,8 @@ from wgd.prefixes import Ranges
 if TYPE_CHECKING:  # the kinds import this module
     from wgd.kinds.route import Route
 
-PRIVATE: tuple[IPNetwork, ...] = tuple(
-    ipaddress.ip_network(text)
+PRIVATE_IPV4: tuple[IPNetwork, ...] = tuple(
+    ipaddress.IPv4Network(text)
     for text in (
         "0.0.0.0/8",
         "10.0.0.0/8",
@@ -33,13 +33,15 @@ PRIVATE: tuple[IPNetwork, ...] = tuple(
         "172.16.0.0/12",
         "192.168.0.0/16",
         "224.0.0.0/3",
-        "::/127",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
     )
 )
 """What `internet` leaves out besides our own networks: this-host, private, shared, link-local, multicast."""
+
+PUBLIC_IPV6: tuple[IPNetwork, ...] = (
+    ipaddress.IPv6Network("64:ff9b::/96"),
+    ipaddress.IPv6Network("2000::/3"),
+)
+"""What `internet` is in IPv6, less our own networks: global unicast, and IPv4 through NAT64."""
 
 FENCE = "fence"
 """The chain that keeps what only wgd opened from leading anywhere else."""
@@ -165,10 +167,12 @@ def _own_addresses(interface: Interface, name: str, version: int, now: float) ->
 
 
 def _internet(config: Config, version: int) -> Ranges:
-    private = [prefixes.ranges(PRIVATE, version)]
-    private += [coverage(interface, version) for interface in config.enabled()]
-    private += [prefixes.ranges((a.network for a in i.addresses), version) for i in config.enabled()]
-    return prefixes.difference(prefixes.everything(version), prefixes.union(*private))
+    public = prefixes.ranges(PUBLIC_IPV6, 6)
+    if version == 4:
+        public = prefixes.difference(prefixes.everything(4), prefixes.ranges(PRIVATE_IPV4, 4))
+    managed = [coverage(interface, version) for interface in config.enabled()]
+    managed += [prefixes.ranges((a.network for a in i.addresses), version) for i in config.enabled()]
+    return prefixes.difference(public, prefixes.union(*managed))
 
 
 def _disguises(interface: Interface, rule: Masquerade, version: int, config: Config) -> Iterator[Disguise]:

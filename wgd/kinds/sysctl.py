@@ -139,7 +139,7 @@ def _forwarding(config: Config, seen: State) -> Iterator[Sysctl]:
         for device in needed[6]:
             yield Sysctl(f"net/ipv6/conf/{device}/force_forwarding", "1")
         return
-    own = {"all", "default", *config.managed()}
+    own = {"all", "default", "lo", *config.managed()}
     for have in seen.of("sysctl").values():
         hears = have.path.endswith("/accept_ra") and "1" in (have.value, have.original)
         if hears and have.device not in own:
