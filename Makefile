@@ -1,6 +1,8 @@
 # make demo      the mission's network, made by three wgd daemons before your eyes; nothing outside is touched
 # make test      all tests, on every kind of kernel that can be had here
 # make check     style, types and the tests that need no kernel
+# make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
+# make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine
 # make clean     removes what these made here (a kernel that was built stays in ~/.cache/wgd)
 #
@@ -8,7 +10,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo test check lint test-vm clean
+.PHONY: help demo test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -33,6 +35,12 @@ lint: $(READY)
 test-vm: $(READY)
 	@integration/prepare run test vm
 	@integration/run vm
+
+install:
+	@systemd/install
+
+uninstall:
+	@systemd/uninstall
 
 $(READY): pyproject.toml integration/prepare integration/make-venv
 	@integration/prepare run
