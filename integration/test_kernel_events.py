@@ -1,0 +1,91 @@
+"""What the real kernel tells when something changes, and what is read out of it."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from integration.host import Host
+from wgd.kernel.linux import LinuxKernel
+from wgd.kinds.nftables import NftTransaction
+from wgd.sources.netlink import EVERYTHING, NetlinkEvents
+
+LINK = {"link", "address", "route", "sysctl", "device", "peer"}
+
+
+@pytest.fixture
+def events(namespace: Host) -> Iterator[NetlinkEvents]:
+    namespace.ip("link add v0 type veth peer v1\nlink set v0 up\nlink set v1 up")
+    with NetlinkEvents() as listening:
+        settle(listening)
+        yield listening
+
+
+def settle(events: NetlinkEvents) -> None:
+    """The kernel tells of the carrier, and of IPv6 on it, a little later."""
+    while readable(events, 0.3):
+        events.stale()
+
+
+def readable(events: NetlinkEvents, seconds: float = 0.0) -> bool:
+    return bool(select.select([events], [], [], seconds)[0])
+
+
+CHANGES = (
+    ("a link", "link set v0 mtu 1400", LINK),
+    ("a link down", "link set v0 down", LINK),
+    ("an address", "address add 172.27.0.1/16 dev v0", {"address", "route"}),
+    ("an IPv6 address", "address add fd00::1/64 dev v0", {"address", "route"}),
+    ("a route", "route add 10.11.12.0/24 dev v0", {"route"}),
+    ("an IPv6 route", "route add fd01::/64 dev v0", {"route"}),
+)
+
+
+@pytest.mark.parametrize(("command", "stale"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+def test_a_change_says_what_may_be_stale(
+    events: NetlinkEvents, namespace: Host, command: str, stale: set[str]
+) -> None:
+    assert events.stale() == frozenset()
+    namespace.ip(command)
+    assert readable(events)
+    assert stale <= events.stale() <= LINK
+    assert events.stale() == frozenset()
+    assert not readable(events)
+
+
+@pytest.mark.parametrize("version", ["ipv4", "ipv6"])
+def test_forwarding_that_someone_changes_is_told(
+    events: NetlinkEvents, namespace: Host, version: str
+) -> None:
+    namespace.write(f"/proc/sys/net/{version}/conf/v0/forwarding", "1")
+    assert {"sysctl"} <= events.stale() <= {"sysctl", "route"}
+
+
+def test_every_nftables_transaction_is_told(events: NetlinkEvents, namespace: Host) -> None:
+    namespace.nft("add table inet wgd")
+    assert events.stale() == {"nftables"}
+    namespace.nft("flush ruleset")
+    assert events.stale() == {"nftables"}
+
+
+def test_our_own_nftables_transactions_are_not(namespace: Host) -> None:
+    kernel = LinuxKernel()
+    with NetlinkEvents(kernel.generations) as events:
+        for _ in range(3):
+            kernel.run(NftTransaction(refs=(), lines=("add table inet wgd", "delete table inet wgd")))
+        assert readable(events)
+        assert events.stale() == frozenset()
+        assert kernel.generations == set()
+        namespace.nft("add table inet theirs")
+        assert events.stale() == {"nftables"}
+
+
+def test_too_much_news_means_that_everything_is_stale(events: NetlinkEvents, namespace: Host) -> None:
+    for _ in range(2):
+        elements = ", ".join(f"10.{n >> 8}.{n & 255}.0" for n in range(30_000))
+        table = f"table inet t {{ set s {{ type ipv4_addr; elements = {{ {elements} }}; }}; }}"
+        namespace.nft(f"{table}\ndelete table inet t")
+    assert events.stale() == EVERYTHING
+    assert events.stale() == frozenset()

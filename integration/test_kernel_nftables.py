@@ -1,0 +1,135 @@
+"""nftables as libnftables shows it, in the version that is installed here."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.host import Host
+from wgd.errors import KernelError
+from wgd.kernel.linux import LinuxKernel
+from wgd.kernel.nftables import Dropper, foreign_forward_drops, generation
+from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, NftTransaction, Rule
+
+OURS = (
+    "add table inet wgd",
+    f"add chain inet wgd forward-wg0 {{ {FORWARD} }}",
+    'add rule inet wgd forward-wg0 ip saddr { 10.0.0.0/25, 10.0.0.128/25 } accept comment "a #1"',
+    'add rule inet wgd forward-wg0 counter drop comment "everything else #2"',
+    f"add chain inet wgd masquerade-wg0 {{ {POSTROUTING} }}",
+    'add rule inet wgd masquerade-wg0 oifname "eth0" masquerade comment "b #3"',
+)
+CHAINS = [
+    Chain("forward-wg0", FORWARD, (Rule("1"), Rule("2"))),
+    Chain("masquerade-wg0", POSTROUTING, (Rule("3"),)),
+]
+
+
+@pytest.fixture
+def kernel(namespace: Host) -> LinuxKernel:
+    return LinuxKernel()
+
+
+def run(kernel: LinuxKernel, *lines: str) -> None:
+    kernel.run(NftTransaction(refs=(), lines=lines))
+
+
+def test_without_our_table_there_is_nothing(kernel: LinuxKernel, namespace: Host) -> None:
+    assert list(kernel.dump("nftables")) == []
+    namespace.nft("table inet wgd-like {\n chain c { }\n}")
+    assert list(kernel.dump("nftables")) == []
+
+
+def test_what_a_transaction_makes_is_read_as_it_was_declared(kernel: LinuxKernel) -> None:
+    run(kernel, *OURS)
+    assert kernel.dump("nftables") == CHAINS
+    run(kernel, "delete table inet wgd")
+    assert list(kernel.dump("nftables")) == []
+
+
+def test_a_transaction_takes_effect_as_a_whole_or_not_at_all(kernel: LinuxKernel) -> None:
+    run(kernel, *OURS)
+    with pytest.raises(KernelError, match=r"change nftables: ENOENT: .*No such file or directory"):
+        run(kernel, "flush chain inet wgd forward-wg0", "add rule inet wgd nowhere accept")
+    with pytest.raises(KernelError, match="syntax error"):
+        run(kernel, "flush chain inet wgd forward-wg0", "add rule inet wgd forward-wg0 nonsense")
+    assert kernel.dump("nftables") == CHAINS
+
+
+def test_a_strangers_rule_chain_and_set_are_seen(kernel: LinuxKernel, namespace: Host) -> None:
+    run(kernel, *OURS)
+    namespace.nft(
+        """add rule inet wgd masquerade-wg0 accept
+        add chain inet wgd theirs
+        add set inet wgd names { type ifname; }
+        add map inet wgd verdicts { type ipv4_addr : verdict; }
+        add counter inet wgd hits"""
+    )
+    found = {chain.name: chain for chain in kernel.dump("nftables") if isinstance(chain, Chain)}
+    assert found["masquerade-wg0"].rules == (Rule("3"), Rule(""))
+    assert found["theirs"] == Chain("theirs", "")
+    assert {name: found[name].other for name in ("names", "verdicts", "hits")} == {
+        "names": "set",
+        "verdicts": "map",
+        "hits": "counter",
+    }
+
+
+def test_a_dormant_table_reads_as_empty_chains_and_wakes_with_its_next_transaction(
+    kernel: LinuxKernel, namespace: Host
+) -> None:
+    run(kernel, *OURS)
+    namespace.nft("add table inet wgd { flags dormant; }")
+    assert kernel.dump("nftables") == [Chain(c.name, c.hook) for c in CHAINS]
+    run(kernel, "add table inet wgd", "flush chain inet wgd forward-wg0", OURS[2], OURS[3])
+    assert kernel.dump("nftables") == CHAINS
+
+
+def test_the_generation_counts_transactions_and_ours_are_known(kernel: LinuxKernel, namespace: Host) -> None:
+    before = generation()
+    run(kernel, *OURS)
+    assert generation() == before + 1
+    assert kernel.generations == {before + 1}
+    namespace.nft("add table inet theirs")
+    assert generation() == before + 2
+    with pytest.raises(KernelError):
+        run(kernel, "add rule inet wgd nowhere accept")
+    assert kernel.generations == {before + 1}
+    assert generation() == before + 2
+
+
+DOCKER = "table ip filter {\n chain FORWARD { type filter hook forward priority filter; policy drop; }\n}"
+FIREWALLD = """
+    table inet firewalld {
+        chain filter_FORWARD {
+            type filter hook forward priority filter + 10; policy accept;
+            ct state established,related accept
+            reject with icmpx admin-prohibited
+        }
+    }
+    """
+HARMLESS = """
+    table inet harmless {
+        chain forward { type filter hook forward priority filter; policy accept; iifname "eth0" drop; }
+        chain input { type filter hook input priority filter; policy drop; }
+    }
+    """
+DROPS = (
+    ("nobody", "", []),
+    ("Docker", DOCKER, [Dropper("ip", "filter", "FORWARD", "policy drop")]),
+    ("firewalld", FIREWALLD, [Dropper("inet", "firewalld", "filter_FORWARD", "reject")]),
+    ("not all packets, not forwarded ones", HARMLESS, []),
+    ("we ourselves", "\n".join(OURS), []),
+)
+
+
+@pytest.mark.parametrize(("ruleset", "found"), [d[1:] for d in DROPS], ids=[d[0] for d in DROPS])
+def test_who_else_drops_what_is_forwarded(
+    kernel: LinuxKernel, namespace: Host, ruleset: str, found: list[Dropper]
+) -> None:
+    namespace.nft(ruleset)
+    assert foreign_forward_drops() == found
+
+
+def test_a_dropper_says_what_it_may_do() -> None:
+    text = "chain ip filter FORWARD ends in policy drop: it may drop what wgd permits"
+    assert str(Dropper("ip", "filter", "FORWARD", "policy drop")) == text

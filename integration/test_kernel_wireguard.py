@@ -1,0 +1,233 @@
+"""Devices and peers: the same edits with the same results, in the kernel and as a process."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+import pytest
+
+from integration.host import Host
+from wgd.config import x25519
+from wgd.errors import KernelError
+from wgd.kernel import wireguard
+from wgd.kernel.linux import LinuxKernel
+from wgd.kinds.device import Device, DeviceSet
+from wgd.kinds.link import LinkCreate, LinkDelete
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
+from wgd.model import Secret
+
+PRIVATE = Secret(x25519.clamp(b"\x01" * 32))
+PSK = Secret(b"p" * 32)
+A, B, C = (x25519.public(bytes([n]) * 32) for n in (2, 3, 4))
+HUB = ("198.51.100.15", 51820)
+HUB_6 = ("2001:db8::1", 51820)
+
+
+@pytest.fixture
+def kernel(namespace: Host, lane: str) -> LinuxKernel:
+    made = LinuxKernel()
+    made.run(LinkCreate(refs=(), name="wg0", mtu=None, userspace=lane == "userspace"))
+    return made
+
+
+def device(kernel: LinuxKernel) -> Device:
+    (found,) = kernel.dump("device")
+    assert isinstance(found, Device)
+    return found
+
+
+def peers(kernel: LinuxKernel) -> dict[bytes, Peer]:
+    return {peer.public_key: peer for peer in kernel.dump("peer") if isinstance(peer, Peer)}
+
+
+def edit(kernel: LinuxKernel, *edits: PeerEdit, interface: str = "wg0") -> None:
+    kernel.run(PeersSet(refs=(), interface=interface, edits=edits))
+
+
+def allowed(*texts: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(map(ip_network, texts))
+
+
+def test_a_new_device_has_no_key(kernel: LinuxKernel) -> None:
+    found = device(kernel)
+    assert (found.interface, found.private_key, found.fwmark) == ("wg0", None, 0)
+    assert peers(kernel) == {}
+
+
+def test_only_what_is_set_changes(kernel: LinuxKernel) -> None:
+    kernel.run(DeviceSet(refs=(), interface="wg0", private_key=PRIVATE, listen_port=51820, fwmark=7))
+    assert device(kernel) == Device("wg0", PRIVATE, 51820, 7)
+    assert device(kernel).public_key == x25519.public(PRIVATE.reveal())
+    kernel.run(DeviceSet(refs=(), interface="wg0", fwmark=0))
+    assert device(kernel) == Device("wg0", PRIVATE, 51820, 0)
+
+
+def test_a_peer_is_made_and_edited_one_thing_at_a_time(kernel: LinuxKernel) -> None:
+    edit(kernel, PeerEdit(A, add_allowed_ips=allowed("172.27.0.2/32", "fd00::/64")))
+    want = Peer("wg0", A, frozenset(allowed("172.27.0.2/32", "fd00::/64")))
+    assert peers(kernel) == {A: want}
+    steps = (
+        (PeerEdit(A, persistent_keepalive=25), {"persistent_keepalive": 25}),
+        (PeerEdit(A, preshared_key=PSK), {"preshared_key": PSK}),
+        (PeerEdit(A, endpoint=HUB), {"endpoint": HUB}),
+        (PeerEdit(A, endpoint=HUB_6), {"endpoint": HUB_6}),
+        (
+            PeerEdit(A, only_existing=True, add_allowed_ips=allowed("10.11.12.0/24")),
+            {"allowed_ips": want.allowed_ips | {ip_network("10.11.12.0/24")}},
+        ),
+        (PeerEdit(A, preshared_key=NO_PRESHARED_KEY), {"preshared_key": None}),
+        (PeerEdit(A, persistent_keepalive=0), {"persistent_keepalive": 0}),
+    )
+    for change, result in steps:
+        edit(kernel, change)
+        want = dataclasses.replace(want, **result)  # type: ignore[arg-type]
+        assert peers(kernel) == {A: want}
+
+
+def test_a_peer_that_is_gone_is_not_made_by_an_edit_or_removed_twice(kernel: LinuxKernel) -> None:
+    edit(kernel, PeerEdit(A, only_existing=True, persistent_keepalive=25))
+    assert peers(kernel) == {}
+    edit(kernel, PeerEdit(A))
+    for _ in range(2):
+        edit(kernel, PeerEdit(A, remove=True))
+        assert peers(kernel) == {}
+
+
+def test_adding_a_prefix_takes_it_from_whoever_has_it(kernel: LinuxKernel) -> None:
+    edit(kernel, PeerEdit(A, add_allowed_ips=allowed("10.0.0.0/8", "10.11.12.0/24")))
+    edit(kernel, PeerEdit(B, add_allowed_ips=allowed("10.11.12.0/24")))
+    assert {key: peer.allowed_ips for key, peer in peers(kernel).items()} == {
+        A: set(allowed("10.0.0.0/8")),
+        B: set(allowed("10.11.12.0/24")),
+    }
+
+
+def test_a_prefix_leaves_with_a_peer_that_takes_it_and_is_removed(kernel: LinuxKernel) -> None:
+    edit(kernel, PeerEdit(A, add_allowed_ips=allowed("10.0.0.0/8", "10.11.12.0/24")))
+    edit(kernel, PeerEdit(B, add_allowed_ips=allowed("10.11.12.0/24")), PeerEdit(B, remove=True))
+    assert {key: peer.allowed_ips for key, peer in peers(kernel).items()} == {A: set(allowed("10.0.0.0/8"))}
+
+
+@pytest.mark.parametrize("nowhere", [("::", 0), ("0.0.0.0", 0)], ids=["IPv6", "IPv4"])
+def test_a_neutralised_endpoint_reads_as_none(kernel: LinuxKernel, nowhere: tuple[str, int]) -> None:
+    edit(kernel, PeerEdit(A, endpoint=HUB))
+    edit(kernel, PeerEdit(A, endpoint=nowhere))
+    assert peers(kernel)[A].endpoint is None
+
+
+def test_a_peer_with_more_allowed_ips_than_a_message_holds(kernel: LinuxKernel) -> None:
+    wide = tuple(IPv6Network((0xFD << 120 | number << 64, 64)) for number in range(2500))
+    many = (*(IPv4Network((0x0A000000 + number, 32)) for number in range(3000)), *wide)
+    edit(kernel, PeerEdit(A, persistent_keepalive=25), PeerEdit(B, add_allowed_ips=many), PeerEdit(C))
+    found = peers(kernel)
+    assert found[B].allowed_ips == frozenset(many)
+    assert found[A].persistent_keepalive == 25
+    assert set(found) == {A, B, C}
+
+
+def test_a_thousand_peers(kernel: LinuxKernel) -> None:
+    edits = [
+        PeerEdit(
+            number.to_bytes(2, "big") * 16,
+            persistent_keepalive=25,
+            preshared_key=PSK if number % 2 else None,
+            endpoint=HUB if number % 3 else HUB_6,
+            add_allowed_ips=(IPv4Network((0x0A000000 + number, 32)),),
+        )
+        for number in range(1, 1001)
+    ]
+    edit(kernel, *edits)
+    assert peers(kernel) == {
+        one.public_key: Peer(
+            "wg0",
+            one.public_key,
+            frozenset(one.add_allowed_ips),
+            one.preshared_key,
+            25,
+            endpoint=one.endpoint,
+        )
+        for one in edits
+    }
+
+
+def test_one_refused_edit_is_named_and_the_others_are_done(kernel: LinuxKernel) -> None:
+    with pytest.raises(KernelError, match=r"^set peer phone of wg0: (ERANGE|EINVAL): "):
+        edit(kernel, PeerEdit(A), PeerEdit(b"too short", name="phone"), PeerEdit(C, endpoint=HUB))
+    assert set(peers(kernel)) == {A, C}
+
+
+def test_a_device_that_is_not_there_is_refused(kernel: LinuxKernel) -> None:
+    for op in (
+        DeviceSet(refs=(), interface="wg1", fwmark=1),
+        PeersSet(refs=(), interface="wg1", edits=(PeerEdit(A),)),
+    ):
+        with pytest.raises(KernelError, match="ENODEV"):
+            kernel.run(op)
+
+
+def test_the_configured_endpoint_is_noted_until_its_peer_or_link_goes(kernel: LinuxKernel, lane: str) -> None:
+    def pushed() -> dict[bytes, str | None]:
+        return {key: peer.pushed for key, peer in peers(LinuxKernel()).items()}
+
+    edit(
+        kernel,
+        PeerEdit(A, endpoint=HUB, configured="hub-1.example:51820"),
+        PeerEdit(B, configured="not pushed:1"),
+        PeerEdit(C, endpoint=HUB, configured="198.51.100.15:51820"),
+    )
+    assert pushed() == {A: "hub-1.example:51820", B: None, C: "198.51.100.15:51820"}
+    edit(kernel, PeerEdit(A, remove=True))
+    edit(kernel, PeerEdit(A))
+    assert pushed() == {A: None, B: None, C: "198.51.100.15:51820"}
+    kernel.run(LinkDelete(refs=(), name="wg0"))
+    assert Path("/run/wgd/endpoints.json").read_text() == "{}\n"
+
+
+def test_an_endpoint_of_a_refused_edit_is_not_noted(kernel: LinuxKernel) -> None:
+    with pytest.raises(KernelError):
+        edit(
+            kernel,
+            PeerEdit(A, endpoint=HUB, configured="hub:1"),
+            PeerEdit(b"too short", endpoint=HUB, configured="hub:2"),
+        )
+    assert "hub:2" not in Path("/run/wgd/endpoints.json").read_text()
+    assert peers(kernel)[A].pushed == "hub:1"
+
+
+@contextmanager
+def peers_coming_and_going() -> Iterator[None]:
+    """Another process that changes the device all the time."""
+    child = os.fork()
+    if child == 0:
+        try:
+            while True:
+                wireguard.set_peers("wg0", [PeerEdit(C)])
+                time.sleep(0.002)
+                wireguard.set_peers("wg0", [PeerEdit(C, remove=True)])
+                time.sleep(0.002)
+        finally:
+            os._exit(1)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.lane("kernel")
+def test_a_dump_under_change_holds_every_peer_once(kernel: LinuxKernel) -> None:
+    """WireGuard marks a dump as torn (NLM_F_DUMP_INTR) when a peer came or went; it is read again."""
+    steady = {number.to_bytes(4, "big") * 8 for number in range(1, 2001)}
+    edit(kernel, *map(PeerEdit, steady))
+    with peers_coming_and_going():
+        for _ in range(20):
+            found = [peer.public_key for peer in wireguard.peers("wg0")]
+            assert len(found) == len(set(found))
+            assert steady <= set(found)
