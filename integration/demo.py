@@ -98,12 +98,14 @@ def _tell(story: Story, lab: Lab, logs: Path) -> None:
     with story.step("What would change on hub-1?"):
         _type(lab.hub_1, "plan", expect=1)
     with story.step("A daemon starts on each host."):
-        daemons = {host.name: _start(host, logs) for host in lab}
+        daemons = {}
+        for host in lab:
+            daemons[host.name] = _start(host, logs)
+            _until(functools.partial(_in_sync, host), 10, f"{host.name} is not in sync")
         took = _until(lambda: lab.page(0.2) == PAGE, 15, "the camera's page did not come")
         story.good(f"{took:.1f} s later spoke-1 reads the camera's page: {PAGE.strip()}")
-        for host in lab:
-            _until(functools.partial(_in_sync, host), 5, f"{host.name} is not in sync")
     with story.step("What hub-1 says of itself."):
+        _until(lambda: "never" not in lab.hub_1.wgd("status").stdout, 10, "hub-1 has not seen its peers")
         _type(lab.hub_1, "status")
     with story.step("Somebody adds a phone on the hub by saving one file, while spoke-1 pings the camera."):
         sent, lost = _add_phone(lab)

@@ -59,6 +59,14 @@ def test_what_does_not_converge_is_tried_again_with_growing_patience() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+def test_what_a_failing_pass_stirs_up_does_not_hasten_the_next() -> None:
+    pacer = ran_at(100.0, converged=False)
+    pacer.touch(KERNEL, 100.001)
+    assert pacer.due() == 101.0
+    pacer.touch(FILES, 100.002)
+    assert pacer.due() == 100.002 + FILES.quiet
+
+
 def test_success_forgets_the_failures() -> None:
     pacer = ran_at(100.0, converged=False)
     pacer.ran(101.0, 101.0, True)

@@ -142,7 +142,12 @@ class Daemon:
         done: Report | None = None
         try:
             done = reconcile(
-                self._kernel, self._loaded.config, self._resolver.answers(), time.time(), self._tell
+                self._kernel,
+                self._loaded.config,
+                self._resolver.answers(),
+                time.time(),
+                self._tell,
+                self._events.stale,
             )
         except KernelError as error:
             self._log.error("the kernel could not be read", error=str(error))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+CALM = 1.0
+"""The longest, in seconds, that an event of the kernel waits after a pass that did not converge."""
 COST = 0.01
 """The share of one core that passes without a reason may take."""
 
@@ -25,7 +27,8 @@ class Patience:
 FILES = Patience(0.1, 1.0)
 """An editor saves in several steps; a person does not notice a tenth of a second."""
 KERNEL = Patience(0.005, 0.05)
-"""A repair should come before anybody's packet is missed."""
+"""A repair should come before anybody's packet is missed. While passes fail it waits, up to `CALM`: what
+we try makes events too."""
 AT_ONCE = Patience(0.0, 0.0)
 
 
@@ -33,12 +36,13 @@ AT_ONCE = Patience(0.0, 0.0)
 class Pacer:
     """`resync`: the shortest interval between passes without a reason. Feed it with `touch` and `ran`."""
 
-    resync: float = 10.0
+    resync: float = 3.0
     backoff_first: float = 1.0
     backoff_most: float = 60.0
     _pending: dict[Patience, tuple[float, float]] = field(default_factory=dict)
     _failures: int = 0
     _next: float = -math.inf
+    _ended: float = -math.inf
 
     def touch(self, patience: Patience, now: float) -> None:
         """Something may have changed."""
@@ -47,11 +51,14 @@ class Pacer:
 
     def due(self) -> float:
         """When the next pass is to run; in the past: now."""
-        waits = (
-            min(last + patience.quiet, first + patience.longest)
-            for patience, (first, last) in self._pending.items()
-        )
-        return min(self._next, *waits) if self._pending else self._next
+        waits = (self._wait(patience, first, last) for patience, (first, last) in self._pending.items())
+        return min((self._next, *waits))
+
+    def _wait(self, patience: Patience, first: float, last: float) -> float:
+        earliest = min(last + patience.quiet, first + patience.longest)
+        if patience is KERNEL and self._failures:
+            return max(earliest, self._ended + min(CALM, self.backoff()))
+        return earliest
 
     def begin(self) -> None:
         """A pass starts: it sees all that was touched before."""
@@ -59,7 +66,7 @@ class Pacer:
 
     def ran(self, started: float, ended: float, converged: bool) -> None:
         """The pass ended."""
-        self._failures = 0 if converged else self._failures + 1
+        self._failures, self._ended = 0 if converged else self._failures + 1, ended
         self._next = ended + (self.backoff() if self._failures else self.interval(ended - started))
 
     def interval(self, took: float) -> float:

@@ -61,8 +61,13 @@ def reconcile(
     resolved: Resolved,
     now: float,
     watch: Callable[[Outcome], None] | None = None,
+    before_reading: Callable[[], object] = lambda: None,
 ) -> Report:
-    """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read."""
+    """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read.
+
+    `before_reading` is called before each observation: what happened until then need wake nobody.
+    """
+    before_reading()
     seen = observe(kernel, resolved, now)
     first = plan = make_plan(config, seen)
     outcomes: tuple[Outcome, ...] = ()
@@ -71,6 +76,7 @@ def reconcile(
             break
         done = apply(kernel, plan, watch)
         outcomes += done
+        before_reading()
         seen = observe(kernel, resolved, now)
         plan = make_plan(config, seen)
         if not all(outcome.ok for outcome in done):
