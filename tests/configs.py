@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -30,10 +31,12 @@ HUB_ENDPOINT = Endpoint("198.51.100.15", 51820)
 WEBCAMS = "10.11.12.0/24"
 
 
+@cache
 def address(text: str) -> IPInterface:
     return ip_interface(text)
 
 
+@cache
 def network(text: str) -> IPNetwork:
     return ip_network(text)
 
@@ -42,11 +45,13 @@ def networks(*texts: str) -> tuple[IPNetwork, ...]:
     return tuple(map(network, texts))
 
 
+@cache
 def key(name: str) -> bytes:
     """A public key that only this name has."""
     return hashlib.sha256(b"public " + name.encode()).digest()
 
 
+@cache
 def private_key(name: str) -> Secret:
     """A clamped private key that only this name has."""
     raw = bytearray(hashlib.sha256(b"private " + name.encode()).digest())

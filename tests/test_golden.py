@@ -1,7 +1,7 @@
 """Folders of files and the commands they lead to: `golden/CASE/plan.txt` is what `CASE/*.toml` needs.
 
-Where `CASE/before/*.toml` stands, those files are in force first, and the plan is about the edit. When a plan is
-meant to change, run this module as a program (`python -m tests.test_golden`), and read the difference.
+Where `CASE/before/*.toml` stands, those files are in force first, and the plan is about the edit.
+To change plans on purpose, run this module as a program (`python -m tests.test_golden`) and read the diff.
 """
 
 from __future__ import annotations

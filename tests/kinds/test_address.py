@@ -8,7 +8,7 @@ import pytest
 
 from tests.configs import HUB, address, config, interface, machine, run
 from wgd.kinds.address import Address, AddressAdd, AddressDelete, AddressKind
-from wgd.kinds.link import KERNEL, Link
+from wgd.kinds.link import KERNEL, Link, LinkSet
 from wgd.model import OURS, State
 
 KIND = AddressKind()
@@ -66,3 +66,12 @@ def test_ipv6_addresses_come_back_after_the_link_was_down() -> None:
     kernel.set_link_state("wg0", up=False)
     assert run(kernel, wanted).converged
     assert "address fd00::1/64 dev wg0 proto 119" in kernel.as_text()
+
+
+def test_ipv6_addresses_come_back_after_an_mtu_below_theirs() -> None:
+    """The kernel removes them for good."""
+    kernel, wanted = machine(), config(interface("wg0", "fd00::1/64", mtu=1380))
+    run(kernel, wanted)
+    kernel.run(LinkSet(refs=(), name="wg0", mtu=1200))
+    assert "fd00::1/64" not in kernel.as_text()
+    assert run(kernel, wanted).converged

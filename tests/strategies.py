@@ -1,0 +1,161 @@
+"""Random configs that `wgd check` would accept, and random mischief of a second administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from tests.configs import address, config, interface, key, network, networks, private_key, side
+from tests.fake import FakeKernel
+from wgd.config.document import Config, Endpoint, Forward, Interface, Masquerade, Peer, PortRange
+from wgd.errors import KernelError
+from wgd.kinds.device import DeviceSet
+from wgd.kinds.link import LinkSet
+from wgd.kinds.peer import PeerEdit
+
+NAMES = ("ann", "bob", "cem", "dia")
+PORTS = (PortRange("tcp", 80, 80), PortRange("udp", 5000, 5010), PortRange("icmp"))
+ENDPOINTS = (None, Endpoint("198.51.100.15", 51820), Endpoint("2001:db8::7", 51820))
+
+
+@st.composite
+def interfaces(draw: st.DrawFn, number: int) -> Interface:
+    """wg0 or wg1, each with addresses of its own."""
+    own = draw(
+        st.lists(
+            st.sampled_from(
+                (
+                    f"172.2{number}.0.1/16",
+                    f"172.2{number}.0.9/16",
+                    f"10.{number}.0.1/24",
+                    f"fd00:{number}::1/64",
+                )
+            ),
+            min_size=1,
+            unique=True,
+        )
+    )
+    peers = draw(_peers(number))
+    words = [*(peer.name for peer in peers), "any", "internet", "10.11.12.0/24", f"192.168.1{number}0.0/24"]
+    forwards = draw(st.lists(_forward(words, tuple(peer.name for peer in peers)), max_size=3))
+    masquerades = draw(st.lists(_masquerade(words[len(peers) :]), max_size=1)) if forwards else []
+    return interface(
+        f"wg{number}",
+        *own,
+        private_key=private_key(draw(st.sampled_from(("one", "two")))),
+        listen_port=draw(st.sampled_from((None, 51820 + number, 40000 + number))),
+        mtu=draw(st.sampled_from((None, 0, 1380, 1420))),
+        fwmark=draw(st.sampled_from((0, 7))),
+        enabled=draw(st.integers(0, 5)) > 0,
+        peers=tuple(peers),
+        forwards=tuple(forwards),
+        masquerades=tuple(masquerades),
+    )
+
+
+@st.composite
+def _peers(draw: st.DrawFn, number: int) -> list[Peer]:
+    """Each with a part of what there is; no prefix twice."""
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True))
+    prefixes = [f"172.2{number}.0.{i}/32" for i in range(2, 6)]
+    prefixes += [f"192.168.1{number}{i}.0/24" for i in range(3)] + [
+        f"fd00:{number}::2/128",
+        f"fd0{number}::/32",
+    ]
+    owner = {prefix: draw(st.sampled_from((*names, None))) for prefix in prefixes}
+    return [
+        Peer(
+            name,
+            key(name),
+            networks(*(prefix for prefix in prefixes if owner[prefix] == name)),
+            endpoint=draw(st.sampled_from(ENDPOINTS)),
+            persistent_keepalive=draw(st.sampled_from((0, 25))),
+            preshared_key=draw(st.sampled_from((None, private_key("psk")))),
+            routes=draw(st.booleans()),
+            enabled=draw(st.integers(0, 3)) > 0,
+        )
+        for name in names
+    ]
+
+
+@st.composite
+def _forward(draw: st.DrawFn, words: list[str], names: tuple[str, ...]) -> Forward:
+    one, other = (draw(st.lists(st.sampled_from(words), min_size=1, max_size=2, unique=True)) for _ in "ab")
+    ports = draw(st.lists(st.sampled_from(PORTS), unique=True))
+    return Forward(side(*one, peers=names), side(*other, peers=names), tuple(ports))
+
+
+@st.composite
+def _masquerade(draw: st.DrawFn, words: list[str]) -> Masquerade:
+    device = draw(st.sampled_from(("eth0", "wlp0s0f0")))
+    return Masquerade(device, side(draw(st.sampled_from(words))))
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """None, one or both of wg0 and wg1."""
+    numbers = draw(st.sampled_from(((), (0,), (0,), (1,), (0, 1))))
+    return config(*(draw(interfaces(number)) for number in numbers))
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[Config, Config]:
+    """A config and what an edit makes of it: often a small one."""
+    before = draw(configs())
+    if draw(st.booleans()) or not before.interfaces:
+        return before, draw(configs())
+    name = draw(st.sampled_from(sorted(before.interfaces)))
+    new = draw(interfaces(int(name[-1])))
+    some = draw(st.lists(st.sampled_from(("peers", "addresses", "mtu", "listen_port", "fwmark", "forwards"))))
+    changed = replace(before.interfaces[name], **{field: getattr(new, field) for field in some})
+    if "forwards" in some:
+        changed = replace(changed, forwarding=new.forwarding, masquerades=new.masquerades)
+    return before, Config({**before.interfaces, name: changed})
+
+
+Mischief = Callable[[FakeKernel], None]
+
+MISCHIEF: dict[str, Mischief] = {
+    "link down": lambda kernel: kernel.set_link_state("wg0", up=False),
+    "link deleted": lambda kernel: kernel.delete_link("wg0"),
+    "mtu": lambda kernel: kernel.run(LinkSet(refs=(), name="wg0", mtu=1300)),
+    "mtu of the other": lambda kernel: kernel.run(LinkSet(refs=(), name="wg1", mtu=1400)),
+    "port": lambda kernel: kernel.run(DeviceSet(refs=(), interface="wg0", listen_port=1)),
+    "key": lambda kernel: kernel.run(DeviceSet(refs=(), interface="wg0", private_key=private_key("theirs"))),
+    "stranger": lambda kernel: kernel.edit_peer(
+        "wg0", PeerEdit(key("stranger"), add_allowed_ips=networks("172.20.0.2/32", "192.168.100.0/24"))
+    ),
+    "theft": lambda kernel: kernel.edit_peer(
+        "wg0", PeerEdit(key("ann"), only_existing=True, add_allowed_ips=networks("172.20.0.3/32"))
+    ),
+    "peer removed": lambda kernel: kernel.edit_peer("wg0", PeerEdit(key("ann"), remove=True)),
+    "roamed": lambda kernel: kernel.roam("wg0", key("ann"), ("203.0.113.77", 1234)),
+    "address deleted": lambda kernel: kernel.delete_address("wg0", address("172.20.0.1/16")),
+    "address added": lambda kernel: kernel.add_address("wg0", address("192.168.99.1/24")),
+    "route deleted": lambda kernel: kernel.delete_route(network("192.168.100.0/24")),
+    "connected route deleted": lambda kernel: kernel.delete_route(network("10.0.0.0/8")),
+    "route elsewhere": lambda kernel: kernel.add_route(network("192.168.98.0/24"), "eth0"),
+    "rules flushed": lambda kernel: kernel.nft.flush_ruleset(),
+    "rule inserted": lambda kernel: kernel.nft.insert("forward-wg0", "accept"),
+    "chain inserted": lambda kernel: kernel.nft.insert("theirs", "drop"),
+    "set inserted": lambda kernel: kernel.nft.add_set("their-set"),
+    "forwarding off": lambda kernel: kernel.write_sysctl("net/ipv4/conf/wg0/forwarding", "0"),
+    "forwarding on": lambda kernel: kernel.write_sysctl("net/ipv4/conf/all/forwarding", "1"),
+    "IPv6 forwarding on": lambda kernel: kernel.write_sysctl("net/ipv6/conf/all/forwarding", "1"),
+    "secondaries not promoted": lambda kernel: kernel.write_sysctl(
+        "net/ipv4/conf/wg0/promote_secondaries", "0"
+    ),
+}
+
+
+def mischief(kernel: FakeKernel, names: list[str]) -> None:
+    """What of it can be done is done."""
+    for name in names:
+        with suppress(KernelError, KeyError):
+            MISCHIEF[name](kernel)
+
+
+tampering = st.lists(st.sampled_from(sorted(MISCHIEF)), max_size=4)
