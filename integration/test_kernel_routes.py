@@ -70,6 +70,10 @@ def test_an_address_of_a_link_that_is_gone_is_done_or_refused(kernel: LinuxKerne
         kernel.run(AddressAdd(refs=(), interface="nope", address=ip_interface("172.27.0.1/16")))
 
 
+def test_a_new_namespace_has_no_table_before_its_first_route(namespace: Host) -> None:
+    assert routes(LinuxKernel()) == set()
+
+
 def test_routes_of_every_sort_are_read(kernel: LinuxKernel, namespace: Host) -> None:
     namespace.ip(
         """address add 192.0.2.2/24 dev v0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from errno import ENODEV, ESRCH
+from errno import ENODEV, ENOENT, ESRCH
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
@@ -17,7 +17,7 @@ from wgd.config.document import IPNetwork
 from wgd.errors import KernelError
 from wgd.kernel import netlink
 from wgd.kernel.netlink import U32, Netlink, Request, absent_is_done, attribute, attributes
-from wgd.kernel.rtnetlink import FAMILIES, NONE, device_names, index_of, number
+from wgd.kernel.rtnetlink import FAMILIES, NONE, device_names, index_of, number, of_family
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
@@ -34,10 +34,16 @@ _WITHOUT_DEVICE = (6, 7, 8, 9)  # blackhole, unreachable, prohibit, throw: IPv6 
 def routes() -> list[Route]:
     """The main table's unicast routes, IPv4 and IPv6."""
     name = device_names()
-    heads = (_ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0) for family in FAMILIES.values())
     with Netlink(netlink.ROUTE, strict=True) as kernel:
-        dumped = [message for head in heads for message in kernel.dump("read the routes", _GETROUTE, head)]
+        dumped = [message for family in FAMILIES.values() for message in _main_table(kernel, family)]
     return [route for message in dumped if (route := parse_route(message, name)) is not None]
+
+
+def _main_table(kernel: Netlink, family: int) -> list[bytes]:
+    with absent_is_done(ENOENT):  # a new namespace has no such table before its first route
+        dumped = kernel.dump("read the routes", _GETROUTE, _ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0))
+        return of_family(family, dumped)
+    return []
 
 
 def parse_route(message: bytes, name: Callable[[int], str | None]) -> Route | None:

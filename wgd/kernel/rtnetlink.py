@@ -75,9 +75,18 @@ def addresses() -> list[Address]:
         dumped = [
             message
             for family in FAMILIES.values()
-            for message in kernel.dump("read the addresses", _GETADDR, _ADDRESS.pack(family, 0, 0, 0, 0))
+            for message in of_family(family, kernel.dump("read the addresses", _GETADDR, _of_any(family)))
         ]
     return [address for message in dumped if (address := parse_address(message, name)) is not None]
+
+
+def _of_any(family: int) -> bytes:
+    return _ADDRESS.pack(family, 0, 0, 0, 0)
+
+
+def of_family(family: int, dumped: list[bytes]) -> list[bytes]:
+    """Without IPv6 the kernel answers a question about it with everything it has."""
+    return [message for message in dumped if message[0] == family]
 
 
 def parse_address(message: bytes, name: Callable[[int], str | None]) -> Address | None:
