@@ -42,18 +42,17 @@ def peer_file(
     Raises UsageError if the peer has no address of its own, or the private key is not the peer's."""
     if private_key is not None and keys.public_key(private_key) != peer.public_key:
         raise UsageError(f"the private key is not that of {peer.name}: its public key is another one")
-    lines = [
-        f"# {peer.name}, a peer of {interface.name}. Keep it secret: whoever has it is {peer.name}.",
-        "[Interface]",
-        _private_key(peer, private_key),
-        f"Address = {_listed(_own_addresses(interface, peer))}",
-    ]
+    own = _own_addresses(interface, peer)
+    lines = [f"# {peer.name}, a peer of {interface.name}"]
+    if private_key or peer.preshared_key:
+        lines.append(f"# Keep this secret, and remove it once {peer.name} has it.")
+    lines += ["[Interface]", _private_key(peer, private_key), f"Address = {_listed(own)}"]
     if peer.endpoint is not None:
         lines.append(f"ListenPort = {peer.endpoint.port}")
     lines += ["", "[Peer]", f"PublicKey = {_base64(keys.public_key(interface.private_key))}"]
     if peer.preshared_key is not None:
         lines.append(f"PresharedKey = {_base64(peer.preshared_key.reveal())}")
-    lines.append(f"AllowedIPs = {_listed(_reachable(interface, peer))}")
+    lines.append(f"AllowedIPs = {_listed(_reachable(interface, peer, own))}")
     if endpoint is not None:
         lines += [f"Endpoint = {endpoint}", f"PersistentKeepalive = {KEEPALIVE}"]
     return "\n".join(lines) + "\n"
@@ -82,8 +81,9 @@ def _own_addresses(interface: Interface, peer: Peer) -> list[IPNetwork]:
     return own
 
 
-def _reachable(interface: Interface, peer: Peer) -> list[IPNetwork]:
-    """The interface's own networks, and what lies behind the other peers."""
+def _reachable(interface: Interface, peer: Peer, addresses: Iterable[IPNetwork]) -> list[IPNetwork]:
+    """The interface's own networks and what lies behind the other peers, of the versions that it speaks."""
+    versions = {address.version for address in addresses}
     own = _networks(interface)
     behind = [
         prefix
@@ -92,7 +92,7 @@ def _reachable(interface: Interface, peer: Peer) -> list[IPNetwork]:
         for prefix in other.allowed_ips
         if not _inside(prefix, own)
     ]
-    return [*own, *_collapsed(behind)]
+    return [prefix for prefix in (*own, *_collapsed(behind)) if prefix.version in versions]
 
 
 def _networks(interface: Interface) -> list[IPNetwork]:

@@ -39,9 +39,9 @@ PEER_STATES = {
     "expired": ("expired", DIM),
 }
 PEER_COLUMNS = (
-    Column("peer", least=8),
+    Column("peer", least=12),
     Column("handshake"),
-    Column("endpoint", least=15, drop=1),
+    Column("endpoint", least=21, drop=1),
     Column("received", drop=2, right=True),
     Column("sent", drop=3, right=True),
     Column("allowed IPs", luxury=True),
@@ -120,7 +120,8 @@ def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[st
     if value["frozen"] and value["state"] != "frozen":
         state += ", frozen"
     yield f"{page.paint(plain(value['name']), BOLD)}  {page.paint(state, code)}"
-    yield page.paint(page.wrap(" · ".join(_traits(value)), "  ", "  "), DIM)
+    traits = page.wrap("\N{NO-BREAK SPACE}· ".join(_traits(value)), "  ", "  ")  # no line begins with a dot
+    yield page.paint(traits.replace("\N{NO-BREAK SPACE}", " "), DIM)
     if value["public_key"]:
         yield page.paint(f"  public key {value['public_key']}", DIM)
     peers = value["peers"]
@@ -137,7 +138,8 @@ def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[st
 def _traits(value: Value) -> Iterable[str]:
     if value["backend"] is None:
         yield "not in the kernel"
-    yield ", ".join(value["addresses"])
+    if value["addresses"]:
+        yield ", ".join(value["addresses"])
     if value["listen_port"]:
         yield f"port {value['listen_port']}"
     if value["mtu"]:

@@ -187,7 +187,7 @@ def _peer(peer: ConfiguredPeer | None, have: Peer | None, state: str) -> dict[st
         "last_handshake": (have.last_handshake or None) if have else None,
         "received": have.received if have else 0,
         "sent": have.sent if have else 0,
-        "allowed_ips": sorted(map(str, source.allowed_ips)),
+        "allowed_ips": list(map(str, peer.allowed_ips if peer else sorted(source.allowed_ips, key=str))),
         "state": state,
     }
 

@@ -101,8 +101,8 @@ class Page:
 
 class Column(NamedTuple):
     """A column of a table. In a narrow terminal a `luxury` goes first; then columns shrink, the
-    last one first, as far as `least`; then the one with the highest `drop` goes (0: never). `right`: numbers
-    stand at the right."""
+    last one first, as far as `least`; if that is not enough, the one with the highest `drop` goes (0: never).
+    `right`: numbers stand at the right."""
 
     title: str
     least: int = 0
@@ -136,18 +136,14 @@ def table(
 
 
 def _fit(columns: Sequence[Column], widths: list[int], kept: list[int], most: int) -> list[int]:
-    """Which columns stay; `widths` of those that can shrink are changed."""
+    """Which columns stay; `widths` of those that have to shrink are changed."""
+    least = [min(wide, column.least or wide) for wide, column in zip(widths, columns, strict=True)]
     if _excess(widths, kept, most) > 0:
         kept = [i for i in kept if not columns[i].luxury]
-    while (excess := _excess(widths, kept, most)) > 0:
-        for i in reversed(kept):
-            cut = min(excess, widths[i] - columns[i].least) if columns[i].least else 0
-            widths[i] -= max(0, cut)
-            excess -= max(0, cut)
-        droppable = [i for i in kept if columns[i].drop]
-        if excess <= 0 or not droppable:
-            break
+    while _excess(least, kept, most) > 0 and (droppable := [i for i in kept if columns[i].drop]):
         kept.remove(max(droppable, key=lambda i: columns[i].drop))
+    for i in reversed(kept):
+        widths[i] = max(least[i], widths[i] - max(0, _excess(widths, kept, most)))
     return kept
 
 

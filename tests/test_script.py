@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, resolved, run, side
+from tests.fake import FakeKernel
+from wgd import report
+from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange
+from wgd.kinds.route import RouteSet
+from wgd.plan import make_plan
+from wgd.reconcile import observe
+from wgd.script import render_outcome, render_plan, render_rules
+from wgd.terminal import Page
+
+ALONE = interface("wg0", "172.27.0.1/16", listen_port=51820)
+
+
+def text(kernel: FakeKernel, wanted: Config, **more: Any) -> str:
+    seen = observe(kernel, resolved(wanted), NOW)
+    plan = make_plan(wanted, seen)
+    return render_plan(plan, report.status(wanted, seen, plan, **more), Page())
+
+
+def applied(wanted: Config) -> FakeKernel:
+    kernel = machine()
+    run(kernel, wanted)
+    return kernel
+
+
+def test_a_plan_reads_as_a_script() -> None:
+    assert text(machine(), config(ALONE)).splitlines() == [
+        "# interfaces",
+        "ip link add dev wg0 group 119 type wireguard",
+        "# WireGuard settings",
+        "wg set wg0 private-key … listen-port 51820",
+        "# addresses",
+        "ip address add 172.27.0.1/16 dev wg0 proto 119",
+        "# switches of the kernel",
+        "sysctl -w net/ipv4/conf/wg0/promote_secondaries=1",
+        "# interfaces up",
+        "ip link set dev wg0 up",
+    ]
+
+
+def test_what_goes_is_said_to_be_unwanted() -> None:
+    assert text(applied(config(ALONE)), config()).splitlines() == [
+        "# interfaces, no longer wanted",
+        "ip link delete dev wg0",
+    ]
+
+
+def test_nothing_to_do() -> None:
+    assert text(applied(config(HUB)), config(HUB)) == "# nothing to do"
+
+
+def test_nothing_can_be_done() -> None:
+    kernel = machine()
+    kernel.add_link("wg0", "wireguard")
+    assert text(kernel, config(ALONE)).splitlines()[:4] == [
+        "# nothing can be done",
+        "",
+        "conflicts, left alone",
+        "  ! wg0 exists and was not made by wgd",
+    ]
+
+
+def test_opening_is_announced() -> None:
+    relaxed = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)
+    assert "OPENS: what is forwarded through wg0" in text(applied(config(HUB)), config(relaxed))
+
+
+def test_a_frozen_interface_is_named() -> None:
+    shown = text(applied(config(HUB)), config(HUB), frozen=frozenset({"wg0"}))
+    assert shown.endswith("stays as it is until its files are mended\n  wg0: what was last accepted counts")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        pytest.param(config(ALONE), [], id="no rules"),
+        pytest.param(
+            config(HUB),
+            [
+                "# wg0 forwards spoke-1 → webcams",
+                f"#   in by wg0 from 172.27.0.2/32, out by wg0 to {WEBCAMS}: tcp/80, tcp/554",
+            ],
+            id="hub",
+        ),
+        pytest.param(
+            config(SPOKE_2),
+            [
+                "# wg0 forwards hub-1 → webcams",
+                f"#   in by wg0 from 172.27.0.0/16, out by a device that wgd does not manage to {WEBCAMS}",
+                "# wg0 masquerades to webcams as wlp0s0f0",
+                f"#   in by wg0, out by wlp0s0f0 to {WEBCAMS}: with the address of wlp0s0f0",
+            ],
+            id="gateway",
+        ),
+        pytest.param(
+            config(
+                replace(
+                    SPOKE_2,
+                    forwards=(Forward(side("any"), side("any"), (PortRange("icmp"),), outgoing="eth0"),),
+                    masquerades=(Masquerade("eth0", side("any")),),
+                )
+            ),
+            [
+                "# wg0 forwards any → any",
+                "#   in by wg0, out by eth0: icmp",
+                "# wg0 masquerades to any as eth0",
+                "#   in by wg0, out by eth0: with the address of eth0",
+            ],
+            id="any",
+        ),
+        pytest.param(
+            config(replace(HUB, peers=tuple(replace(peer, enabled=False) for peer in HUB.peers))),
+            ["# wg0 forwards spoke-1 → webcams", "#   nothing: no address is on both sides"],
+            id="nobody",
+        ),
+    ],
+)
+def test_rules_are_told_in_addresses(wanted: Config, lines: list[str]) -> None:
+    assert render_rules(wanted, NOW, Page()).splitlines() == lines
+
+
+def test_the_internet_is_told_in_short() -> None:
+    wanted = config(replace(HUB, forwards=(Forward(side("spoke-1", peers=("spoke-1",)), side("internet")),)))
+    (line,) = render_rules(wanted, NOW, Page()).splitlines()[1:]
+    assert " more" in line and len(line) < 300
+
+
+def test_an_outcome_shows_its_commands_and_why_they_failed() -> None:
+    kernel = machine()
+    kernel.fail_next(RouteSet, 1)
+    outcomes = run(kernel, config(HUB)).outcomes
+    failed = next(outcome for outcome in outcomes if not outcome.ok)
+    assert render_outcome(failed, Page()).splitlines()[0] == f"  ip route add {WEBCAMS} dev wg0 proto 119"
+    assert render_outcome(failed, Page()).splitlines()[1].startswith("    failed: ")
+    skipped = replace(failed, error=None, skipped=failed.op.needs[0])
+    assert render_outcome(skipped, Page()).splitlines()[1] == "    skipped: it needs link wg0"
