@@ -151,6 +151,13 @@ def test_the_process_runs_as_whom_the_run_directory_belongs_to(kernel: LinuxKern
 
 
 @pytest.mark.lane("userspace")
+def test_wireguard_go_ends_when_its_socket_is_given_away(kernel: LinuxKernel) -> None:
+    make(kernel, "userspace")
+    os.chown(SOCKET, 65534, 65534)
+    assert soon(lambda: link(kernel) is None)
+
+
+@pytest.mark.lane("userspace")
 def test_a_socket_that_a_killed_process_left_is_in_nobodys_way(kernel: LinuxKernel, namespace: Host) -> None:
     make(kernel, "userspace")
     (pid,) = namespace.processes()

@@ -88,13 +88,12 @@ def _change_routes(
     requests = [Request(kind, flags, pack_route(route, index[str(route.device)], scope)) for route in routes]
     with Netlink(netlink.ROUTE) as kernel:
         refused = kernel.batch(doing, requests)
-    refused = {at: refusal for at, refusal in refused.items() if refusal.errno != harmless}
-    for at, refusal in refused.items():
-        others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        route = routes[at]
-        raise KernelError(
-            f"{doing} {route.destination} dev {route.device}", refusal.errno, refusal.text + others
-        )
+    grave = [(routes[at], refusal) for at, refusal in refused.items() if refusal.errno != harmless]
+    if grave:
+        route, refusal = grave[0]
+        others = f" (and {len(grave) - 1} more)" if len(grave) > 1 else ""
+        what = f"{doing} {route.destination} dev {route.device}"
+        raise KernelError(what, refusal.errno, refusal.text + others)
 
 
 def pack_route(route: Route, index: int, scope: int) -> bytes:
