@@ -76,7 +76,13 @@ def test_success_forgets_the_failures() -> None:
 
 @given(took=st.floats(0, 100))
 def test_passes_without_a_reason_cost_at_most_one_per_cent(took: float) -> None:
-    assert took / Pacer().interval(took) <= 0.01 + 1e-9
+    assert took / ran_at(200.0, took=took).interval() <= 0.01 + 1e-9
+
+
+def test_what_a_change_took_does_not_count() -> None:
+    pacer = ran_at(100.0)
+    pacer.ran(101.0, 109.0, True, changed=True)
+    assert pacer.due() == 109.0 + pacer.resync
 
 
 @given(gaps=st.lists(st.floats(0, 3), min_size=1, max_size=40))

@@ -153,7 +153,8 @@ class Daemon:
             self._log.error("the kernel could not be read", error=str(error))
         ended = time.monotonic()
         self._passes += 1
-        self._pacer.ran(started, ended, done is not None and done.converged)
+        changed = done is not None and bool(done.outcomes)
+        self._pacer.ran(started, ended, done is not None and done.converged, changed)
         if done is not None:
             self._after(done, ended - started)
 
@@ -225,7 +226,7 @@ class Daemon:
             "count": self._passes,
             "reloads": self._reloads,
             "seconds": took,
-            "interval": self._pacer.interval(took),
+            "interval": self._pacer.interval(),
         }
         try:
             write_status(self._directories.run, value)

@@ -41,6 +41,7 @@ class Pacer:
     backoff_most: float = 60.0
     _pending: dict[Patience, tuple[float, float]] = field(default_factory=dict)
     _failures: int = 0
+    _cost: float = 0.0
     _next: float = -math.inf
     _ended: float = -math.inf
 
@@ -64,14 +65,16 @@ class Pacer:
         """A pass starts: it sees all that was touched before."""
         self._pending.clear()
 
-    def ran(self, started: float, ended: float, converged: bool) -> None:
-        """The pass ended."""
+    def ran(self, started: float, ended: float, converged: bool, changed: bool = False) -> None:
+        """The pass ended. One that `changed` something says nothing of what looking costs."""
+        if not changed:
+            self._cost = ended - started
         self._failures, self._ended = 0 if converged else self._failures + 1, ended
-        self._next = ended + (self.backoff() if self._failures else self.interval(ended - started))
+        self._next = ended + (self.backoff() if self._failures else self.interval())
 
-    def interval(self, took: float) -> float:
-        """Seconds until a pass without a reason, when one takes that long."""
-        return max(self.resync, took / COST)
+    def interval(self) -> float:
+        """Seconds until a pass without a reason, by what the last such pass took."""
+        return max(self.resync, self._cost / COST)
 
     def backoff(self) -> float:
         """Seconds until the next try after so many that did not converge."""
