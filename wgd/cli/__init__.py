@@ -5,6 +5,7 @@ Every command lives in a module of its own that is imported only when it runs: a
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import sys
@@ -24,12 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser().print_help(sys.stderr)
         return Exit.CONFIG
-    module, _, name = options.run.partition(":")
     try:
-        command: Callable[..., int] = getattr(importlib.import_module(module), name)
-        status = command(options)
+        status = command(options.run)(options)
         sys.stdout.flush()
-        return int(status)
+        return status
     except BrokenPipeError:
         # Whoever read us has enough; keep Python from complaining about it when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,10 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except WgdError as error:
-        return _failed(error)
+        return failed(error)
 
 
-def _failed(error: WgdError) -> Exit:
+def command(place: str) -> Callable[[argparse.Namespace], int]:
+    """The function at "module:function"."""
+    module, _, name = place.partition(":")
+    found: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def failed(error: WgdError) -> Exit:
+    """Say what went wrong, and whose turn it is by the exit status."""
     if isinstance(error, ConfigError):
         for problem in error.problems:
             complain(str(problem))
