@@ -1,0 +1,15 @@
+"""One suite for two kernels: what holds on `FakeKernel` must hold on the real one, or the fake is wrong.
+
+A scenario is a function over a `World`. `tests/test_contract_fake.py` runs it, and so does, in a network of its
+own, `integration/test_contract_kernel.py`.
+"""
+
+from tests.contract.facts import FACTS
+from tests.contract.passes import PASSES
+from tests.contract.world import Scenario, World
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__.replace("_", " "): scenario for scenario in (*FACTS, *PASSES)
+}
+
+__all__ = ["SCENARIOS", "Scenario", "World"]
