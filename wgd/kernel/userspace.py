@@ -67,16 +67,25 @@ def _program() -> str:
 
 
 def _wait(started: subprocess.Popen[bytes], sockets: Path, interface: str, doing: str) -> None:
-    """Until it has put itself into the background, listens, and its device exists."""
+    """Until it has put itself into the background, its device exists, and it answers."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         status = started.poll()
         if status:
             raise KernelError(doing, detail=_why(status))
-        if status == 0 and uapi.answers(sockets, interface) and _exists(interface):
+        if status == 0 and _exists(interface) and _works(sockets, interface):
             return
         time.sleep(_PAUSE)
     raise KernelError(doing, ETIMEDOUT, f"it was not ready after {_PATIENCE:g} seconds")
+
+
+def _works(sockets: Path, interface: str) -> bool:
+    """Whether it answers, not only listens: in between, wireguard-go sets the MTU to its own default."""
+    try:
+        uapi.device(sockets, interface)
+    except KernelError:
+        return False
+    return True
 
 
 def _why(status: int) -> str:
