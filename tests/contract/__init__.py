@@ -1,7 +1,7 @@
 """One suite for two kernels: what holds on `FakeKernel` must hold on the real one, or the fake is wrong.
 
-A scenario is a function over a `World`. `tests/test_contract_fake.py` runs it, and so does, in a network of its
-own, `integration/test_contract_kernel.py`.
+A scenario is a function over a `World`. `tests/test_contract_fake.py` runs it, and so does
+`integration/test_contract_kernel.py`, in a network of its own.
 """
 
 from tests.contract.facts import FACTS
