@@ -311,3 +311,21 @@ def test_a_name_that_does_not_resolve_delays_nothing_else(machine: Machine) -> N
     machine.host.write(FILE, INTERFACE + LAPTOP + unknown + PHONE)
     assert machine.settles("laptop", "phone")
     assert until(lambda: "nowhere.invalid" in machine.host.wgd("status").stdout)
+
+
+def test_a_key_that_is_gone_leaves_its_interface_alone(machine: Machine) -> None:
+    before = machine.host.snapshot()
+    machine.host.run("mv", "/etc/wgd/keys/wg0.key", "/run/kept.key")
+    assert machine.says("wg0 is left alone")
+    assert machine.host.snapshot() == before
+    machine.host.run("mv", "/run/kept.key", "/etc/wgd/keys/wg0.key")
+    assert until(lambda: machine.host.wgd("status").returncode == 0)
+
+
+def test_a_directory_that_is_not_there_yet_is_waited_for(namespace: Host, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    namespace.popen(sys.executable, "-m", "wgd", "--config-dir", "/run/conf", "run", log=log)
+    assert until(lambda: "cannot be read" in log.read_text())
+    namespace.write("/run/conf/keys/wg0.key", namespace.run("wg", "genkey"), mode=0o640)
+    namespace.write("/run/conf/wg0.toml", INTERFACE)
+    assert until(lambda: namespace.attempt("ip", "link", "show", "wg0").returncode == 0), log.read_text()

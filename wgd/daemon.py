@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from wgd import log, report
-from wgd.errors import KernelError, Problem, Severity
+from wgd.errors import ConfigError, KernelError, Problem, Severity
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import foreign_forward_drops
 from wgd.model import Conflict, Outcome, Report
@@ -51,7 +51,7 @@ class Daemon:
         self._kernel = LinuxKernel(directories.run)
         self._pacer = Pacer()
         self._wake, self._woken = socket.socketpair()
-        self._events = NetlinkEvents()
+        self._events = NetlinkEvents(self._kernel.generations)
         self._watch = DirectoryWatch(directories.config, self._files_changed)
         self._resolver = dns.Resolver(self._ring)
         self._files = ConfigFiles(directories)
@@ -59,7 +59,7 @@ class Daemon:
         self._read_at_once = True
         self._touched_files = False
         self._stopping = False
-        self._reloads = 0
+        self._reloads = self._read_for = 0
         self._passes = 0
         self._told: frozenset[Conflict] = frozenset()
 
@@ -137,30 +137,33 @@ class Daemon:
     def _pass(self) -> None:
         started = time.monotonic()
         self._pacer.begin()
-        self._load(started)
-        self._resolver.want(dns.endpoints(self._loaded.config))
-        done: Report | None = None
-        try:
-            done = reconcile(
-                self._kernel,
-                self._loaded.config,
-                self._resolver.answers(),
-                time.time(),
-                self._tell,
-                self._events.stale,
-            )
-        except KernelError as error:
-            self._log.error("the kernel could not be read", error=str(error))
-        ended = time.monotonic()
         self._passes += 1
-        changed = done is not None and bool(done.outcomes)
-        self._pacer.ran(started, ended, done is not None and done.converged, changed)
-        if done is not None:
-            self._after(done, ended - started)
+        try:
+            self._load(started)
+            done = self._reconcile()
+        except (ConfigError, KernelError) as error:
+            self._log.error("nothing can be done now", error=str(error))
+            self._pacer.ran(started, time.monotonic(), converged=False)
+            return
+        ended = time.monotonic()
+        self._pacer.ran(started, ended, done.converged, changed=bool(done.outcomes))
+        self._after(done, ended - started)
+
+    def _reconcile(self) -> Report:
+        self._resolver.want(dns.endpoints(self._loaded.config))
+        return reconcile(
+            self._kernel,
+            self._loaded.config,
+            self._resolver.answers(),
+            time.time(),
+            self._tell,
+            self._events.stale,
+        )
 
     def _load(self, now: float) -> None:
         """Read the files again: cheap, and right even when an event was lost."""
         self._touched_files = self._read_at_once = False
+        self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
         before = self._loaded.problems
@@ -211,6 +214,11 @@ class Daemon:
                 self._log.warning(f"conflict: {conflict.label}: {conflict.reason}", hint=conflict.hint)
         self._told = frozenset(conflicts)
 
+    def _warnings(self) -> tuple[str, ...]:
+        """Who else drops what wgd forwards, if it forwards anything."""
+        forwards = any(interface.forwards for interface in self._loaded.config.enabled())
+        return tuple(map(str, foreign_forward_drops())) if forwards else ()
+
     def _write_status(self, done: Report, took: float) -> None:
         value = report.status(
             self._loaded.config,
@@ -218,15 +226,15 @@ class Daemon:
             done.residue,
             problems=self._loaded.problems,
             frozen=self._loaded.frozen,
-            warnings=tuple(map(str, foreign_forward_drops())),
+            warnings=self._warnings(),
             failures=done.outcomes,
         )
         value["pass"] = {
             "pid": os.getpid(),
             "count": self._passes,
-            "reloads": self._reloads,
+            "reloads": self._read_for,
             "seconds": took,
-            "interval": self._pacer.interval(),
+            "interval": self._pacer.patience(),
         }
         try:
             write_status(self._directories.run, value)

@@ -72,6 +72,10 @@ class Pacer:
         self._failures, self._ended = 0 if converged else self._failures + 1, ended
         self._next = ended + (self.backoff() if self._failures else self.interval())
 
+    def patience(self) -> float:
+        """Seconds from the end of the last pass to the next, if nothing happens."""
+        return self._next - self._ended
+
     def interval(self) -> float:
         """Seconds until a pass without a reason, by what the last such pass took."""
         return max(self.resync, self._cost / COST)

@@ -11,6 +11,7 @@ import grp
 import math
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from wgd.config.decode import Decoded, Files, decode
 from wgd.config.document import Config
 from wgd.config.files import read_directory
 from wgd.config.keys import KeyReader
+from wgd.config.schema import Drafts
 from wgd.errors import ConfigError, Problem
 
 ACCEPTED = "accepted"
@@ -75,11 +77,13 @@ class ConfigFiles:
         self._store = directories.state / ACCEPTED
         self._accepted = _read_store(self._store) if remember else {}
         self._gone_since: dict[str, float] = {}
+        self._drafts = Drafts()
 
     def load(self, now: float, steady: float) -> Loaded:
         """Read the files again. `now` as in `load()`; `steady`: seconds of a clock that never jumps."""
         read_key = KeyReader(self._directories.config, daemon_gid())
-        decoder = functools.partial(decode, read_key=read_key, now=now)
+        links = [name for _, name in socket.if_nameindex()]
+        decoder = functools.partial(decode, read_key=read_key, now=now, links=links, read_draft=self._drafts)
         try:
             files = dict(read_directory(self._directories.config))
         except ConfigError as error:
