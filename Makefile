@@ -1,16 +1,17 @@
 # make demo      the mission's network, made by three wgd daemons before your eyes; nothing outside is touched
 # make test      all tests, on every kind of kernel that can be had here
 # make check     style, types and the tests that need no kernel
+# make bench     how long a person waits for wgd's command line
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine
 # make clean     removes what these made here (a kernel that was built stays in ~/.cache/wgd)
 #
-# The first three work on a fresh Debian 12 or Ubuntu 22.04 and later: what is missing is installed, and said.
+# The first four work on a fresh Debian 12 or Ubuntu 22.04 and later: what is missing is installed, and said.
 
 READY = .venv/ready
 
-.PHONY: help demo test check lint test-vm install uninstall clean
+.PHONY: help demo bench test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -23,6 +24,9 @@ test: $(READY)
 	.venv/bin/pytest -v tests || status=1; \
 	integration/run || status=1; \
 	exit $$status
+
+bench: $(READY)
+	@.venv/bin/python -m integration.bench
 
 check: lint
 	@.venv/bin/pytest tests
