@@ -10,12 +10,23 @@ interface" or the device that the rule names. An address alone would let a neigh
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
-from wgd.config.document import Config, Forwarding, Interface, IPNetwork, Masquerade, PortRange, Side
+from wgd.config.document import (
+    Config,
+    Forwarding,
+    Interface,
+    IPNetwork,
+    Masquerade,
+    Peer,
+    PortRange,
+    Side,
+)
 from wgd.model import State
 from wgd.prefixes import Ranges
 
@@ -85,25 +96,56 @@ class Disguise:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Where the addresses of one IP version live, worked out once for all rules.
+
+    By interface, in file order: `own` networks, and what is `behind` it. `peers` by interface and name.
+    """
+
+    version: int
+    own: Mapping[str, Ranges]
+    behind: Mapping[str, Ranges]
+    public: Ranges
+    peers: Mapping[tuple[str, str], Peer]
+
+
+def _grounds(config: Config) -> dict[int, _Ground]:
+    peers = {(i.name, peer.name): peer for i in config.enabled() for peer in i.peers}
+    return {version: _ground(config, version, peers) for version in (4, 6)}
+
+
+def _ground(config: Config, version: int, peers: Mapping[tuple[str, str], Peer]) -> _Ground:
+    own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in config.enabled()}
+    behind = {i.name: coverage(i, version) for i in config.enabled()}
+    public = prefixes.ranges(PUBLIC_IPV6, 6)
+    if version == 4:
+        public = prefixes.difference(prefixes.everything(4), prefixes.ranges(PRIVATE_IPV4, 4))
+    public = prefixes.difference(public, prefixes.union(*own.values(), *behind.values()))
+    return _Ground(version, own, behind, public, peers)
+
+
 def flows(config: Config, now: float) -> tuple[Flow, ...]:
     """All flows that the enabled interfaces permit, in file order."""
+    grounds = _grounds(config)
     return tuple(
         flow
         for interface in config.enabled()
         if interface.forwarding is Forwarding.RULES
         for version in versions(interface)
-        for flow in _flows(interface, version, config, now)
+        for flow in _flows(interface, grounds[version], now)
     )
 
 
 def disguises(config: Config) -> tuple[Disguise, ...]:
     """All masquerading of the enabled interfaces."""
+    grounds = _grounds(config)
     return tuple(
         disguise
         for interface in config.enabled()
         for rule in interface.masquerades
         for version in versions(interface)
-        for disguise in _disguises(interface, rule, version, config)
+        for disguise in _disguises(interface.name, rule, grounds[version])
     )
 
 
@@ -120,124 +162,102 @@ def coverage(interface: Interface, version: int) -> Ranges:
     return prefixes.ranges((p for peer in interface.peers for p in peer.allowed_ips), version)
 
 
-def _flows(interface: Interface, version: int, config: Config, now: float) -> Iterator[Flow]:
+def _flows(interface: Interface, ground: _Ground, now: float) -> Iterator[Flow]:
     for rule in interface.forwards:
-        sources = _places(rule.source, interface, version, config, now, rule.incoming)
-        targets = _places(rule.target, interface, version, config, now, rule.outgoing)
+        sources = _places(rule.source, interface.name, ground, now, rule.incoming)
+        targets = _places(rule.target, interface.name, ground, now, rule.outgoing)
         words = f"{rule.source} → {rule.target}"
         for source in sources:
             for target in targets:
                 if interface.name in (source.device, target.device):
-                    yield Flow(interface.name, version, source, target, rule.ports, words)
+                    yield Flow(interface.name, ground.version, source, target, rule.ports, words)
 
 
-def _places(
-    side: Side, interface: Interface, version: int, config: Config, now: float, device: str | None
-) -> tuple[Place, ...]:
+def _places(side: Side, interface: str, ground: _Ground, now: float, device: str | None) -> tuple[Place, ...]:
+    managed = sorted(ground.behind, key=lambda name: name != interface)
     if side.any:
-        managed = [interface.name, *(i.name for i in config.enabled() if i is not interface)]
         return (Place(device),) if device else (*map(Place, managed), Place(None))
-    wanted = _addresses(side, interface, version, config, now)
+    wanted = _addresses(side, interface, ground, now)
     places = []
-    for other in sorted(config.enabled(), key=lambda other: other is not interface):
-        here = prefixes.intersection(wanted, coverage(other, version))
+    for name in managed:
+        here = prefixes.intersection(wanted, ground.behind[name])
         wanted = prefixes.difference(wanted, here)
         if here:
-            places.append(Place(other.name, prefixes.networks(here, version)))
+            places.append(Place(name, prefixes.networks(here, ground.version)))
     if wanted:
-        places.append(Place(device, prefixes.networks(wanted, version)))
+        places.append(Place(device, prefixes.networks(wanted, ground.version)))
     return tuple(places)
 
 
-def _addresses(side: Side, interface: Interface, version: int, config: Config, now: float) -> Ranges:
-    parts = [prefixes.ranges(side.networks, version)]
-    parts += [_own_addresses(interface, name, version, now) for name in side.peers]
+def _addresses(side: Side, interface: str, ground: _Ground, now: float) -> Ranges:
+    parts = [prefixes.ranges(side.networks, ground.version)]
+    parts += [_own_addresses(interface, name, ground, now) for name in side.peers]
     if side.internet:
-        parts.append(_internet(config, version))
+        parts.append(ground.public)
     return prefixes.union(*parts)
 
 
-def _own_addresses(interface: Interface, name: str, version: int, now: float) -> Ranges:
+def _own_addresses(interface: str, name: str, ground: _Ground, now: float) -> Ranges:
     """A peer's name means those of its allowed IPs that lie inside the interface's own networks."""
-    peer = interface.peer(name)
+    peer = ground.peers.get((interface, name))
     if peer is None or not peer.active(now):
         return ()
-    own = prefixes.ranges((address.network for address in interface.addresses), version)
-    return prefixes.intersection(prefixes.ranges(peer.allowed_ips, version), own)
+    return prefixes.intersection(prefixes.ranges(peer.allowed_ips, ground.version), ground.own[interface])
 
 
-def _internet(config: Config, version: int) -> Ranges:
-    public = prefixes.ranges(PUBLIC_IPV6, 6)
-    if version == 4:
-        public = prefixes.difference(prefixes.everything(4), prefixes.ranges(PRIVATE_IPV4, 4))
-    managed = [coverage(interface, version) for interface in config.enabled()]
-    managed += [prefixes.ranges((a.network for a in i.addresses), version) for i in config.enabled()]
-    return prefixes.difference(public, prefixes.union(*managed))
-
-
-def _disguises(interface: Interface, rule: Masquerade, version: int, config: Config) -> Iterator[Disguise]:
+def _disguises(interface: str, rule: Masquerade, ground: _Ground) -> Iterator[Disguise]:
     words = f"to {rule.target} as {rule.out}"
     if rule.target.any:
-        yield Disguise(interface.name, version, rule.out, (), words)
+        yield Disguise(interface, ground.version, rule.out, (), words)
         return
-    wanted = prefixes.ranges(rule.target.networks, version)
+    wanted = prefixes.ranges(rule.target.networks, ground.version)
     if rule.target.internet:
-        wanted = prefixes.union(wanted, _internet(config, version))
+        wanted = prefixes.union(wanted, ground.public)
     if wanted:
-        yield Disguise(interface.name, version, rule.out, prefixes.networks(wanted, version), words)
+        networks = prefixes.networks(wanted, ground.version)
+        yield Disguise(interface, ground.version, rule.out, networks, words)
 
 
 def ingress(config: Config, seen: State) -> dict[int, tuple[str, ...]]:
     """IP version → devices whose packets must be forwarded for the flows and their replies, sorted."""
     needed: dict[int, set[str]] = {4: set(), 6: set()}
     disguised = disguises(config)
+    routes = sorted(seen.of("route").values(), key=lambda route: -route.destination.prefixlen)
+
+    @cache
+    def routed(networks: tuple[IPNetwork, ...], version: int) -> set[str]:
+        return _routed(networks, version, routes) - set(config.managed())
+
     for flow in flows(config, seen.now):
         for place in (flow.source, flow.target):
-            needed[flow.version] |= _devices(place, flow, disguised, config, seen)
+            if place.device is not None:
+                needed[flow.version].add(place.device)
+                continue
+            named = _named(flow, disguised) if place is flow.target else set()
+            needed[flow.version] |= named or routed(place.networks, flow.version)
     return {version: tuple(sorted(devices)) for version, devices in needed.items()}
 
 
-def _devices(
-    place: Place, flow: Flow, disguised: Iterable[Disguise], config: Config, seen: State
-) -> set[str]:
-    """The devices behind which a place is: as named, as masqueraded, or as the routing table says."""
-    if place.device is not None:
-        return {place.device}
-    if place is flow.target:
-        named = {
-            d.out
-            for d in disguised
-            if (d.interface, d.version) == (flow.interface, flow.version) and _meet(d.networks, place, flow)
-        }
-        if named:
-            return named
-    routes: Iterable[Route] = seen.of("route").values()
-    managed = set(config.managed())
-    return {
-        route.device
-        for route in routes
-        if route.device is not None
-        and route.device not in managed
-        and _leads_to(route, place.networks, flow.version, routes)
-    }
+def _named(flow: Flow, disguised: Iterable[Disguise]) -> set[str]:
+    """The devices that masquerading names for what the flow leads to."""
+    mine = [d for d in disguised if (d.interface, d.version) == (flow.interface, flow.version)]
+    return {d.out for d in mine if _meet(d.networks, flow.target.networks, flow.version)}
 
 
-def _meet(networks: tuple[IPNetwork, ...], place: Place, flow: Flow) -> bool:
-    if not networks or not place.networks:
+def _meet(one: tuple[IPNetwork, ...], other: tuple[IPNetwork, ...], version: int) -> bool:
+    if not one or not other:
         return True
-    one, other = (prefixes.ranges(part, flow.version) for part in (networks, place.networks))
-    return bool(prefixes.intersection(one, other))
+    return bool(prefixes.intersection(prefixes.ranges(one, version), prefixes.ranges(other, version)))
 
 
-def _leads_to(route: Route, networks: tuple[IPNetwork, ...], version: int, routes: Iterable[Route]) -> bool:
-    """Whether some packet towards the networks takes this route, more specific ones first."""
-    if route.destination.version != version:
-        return False
-    wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
-    mine = prefixes.intersection(wanted, prefixes.ranges((route.destination,), version))
-    longer = (
-        other.destination
-        for other in routes
-        if other.destination.version == version and other.destination.prefixlen > route.destination.prefixlen
-    )
-    return bool(prefixes.difference(mine, prefixes.ranges(longer, version)))
+def _routed(networks: tuple[IPNetwork, ...], version: int, routes: Sequence[Route]) -> set[str]:
+    """The devices by which packets to the networks (none given: to anywhere) leave. The longest prefix wins;
+    `routes` begin with it."""
+    left = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
+    found: set[str] = set()
+    fitting = (route for route in routes if route.destination.version == version)
+    for _, same in groupby(fitting, key=lambda route: route.destination.prefixlen):
+        here = [r for r in same if prefixes.intersection(left, prefixes.ranges((r.destination,), version))]
+        found |= {route.device for route in here if route.device is not None}
+        left = prefixes.difference(left, prefixes.ranges((r.destination for r in here), version))
+    return found

@@ -6,7 +6,9 @@ A `Ranges` is a sorted tuple of disjoint, non-adjacent (first, last) integer pai
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from wgd.config.document import IPNetwork
 
@@ -45,31 +47,33 @@ def union(*parts: Ranges) -> Ranges:
 
 def intersection(one: Ranges, other: Ranges) -> Ranges:
     """Addresses in both."""
-    common: list[tuple[int, int]] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        first, last = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if first <= last:
-            common.append((first, last))
-        if one[i][1] < other[j][1]:
-            i += 1
-        else:
-            j += 1
-    return tuple(common)
+    few, many = sorted((one, other), key=len)
+    return tuple(
+        (max(first, begin), min(last, end))
+        for first, last in few
+        for begin, end in _overlapping(many, first, last)
+    )
 
 
 def difference(one: Ranges, other: Ranges) -> Ranges:
     """Addresses in `one` that are not in `other`."""
-    top = max((last for part in (one, other) for _, last in part), default=0)
-    gaps: list[tuple[int, int]] = []
-    start = 0
-    for first, last in other:
-        if first > start:
-            gaps.append((start, first - 1))
-        start = last + 1
-    if start <= top:
-        gaps.append((start, top))
-    return intersection(one, tuple(gaps))
+    left: list[tuple[int, int]] = []
+    for first, last in one:
+        for begin, end in _overlapping(other, first, last):
+            if first < begin:
+                left.append((first, begin - 1))
+            first = end + 1
+        if first <= last:
+            left.append((first, last))
+    return tuple(left)
+
+
+def _overlapping(spans: Ranges, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Those that have an address from `first` to `last`; found without a look at the others."""
+    for at in range(bisect_left(spans, first, key=itemgetter(1)), len(spans)):
+        if spans[at][0] > last:
+            return
+        yield spans[at]
 
 
 def networks(spans: Ranges, version: int) -> tuple[IPNetwork, ...]:
