@@ -75,6 +75,16 @@ def test_router_advertisements_stay_heard() -> None:
     assert "ipv6/eth0/accept_ra=2" in heard and "ipv6/wlp0s0f0/accept_ra=2" not in heard
 
 
+def test_a_device_that_is_not_plugged_in_is_opened_when_it_comes() -> None:
+    kernel = machine()
+    kernel.delete_link("wlp0s0f0")
+    assert run(kernel, SEED["spoke-2"]).converged
+    kernel.add_link("wlp0s0f0", "veth", up=True)
+    assert run(kernel, SEED["spoke-2"]).converged
+    assert "sysctl net/ipv4/conf/wlp0s0f0/forwarding = 1" in kernel.as_text()
+    assert fenced(SEED["spoke-2"], observe(kernel, {}, NOW)) == (((4, "wlp0s0f0"),), False)
+
+
 def test_newer_kernels_open_ipv6_by_device() -> None:
     kernel = machine(force_forwarding=True)
     assert raised(V6, kernel) == {"ipv6/wg0/force_forwarding=1"}

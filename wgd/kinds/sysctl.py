@@ -130,7 +130,11 @@ def _rules(want: Sysctl, seen: State) -> tuple[Ref, ...]:
 
 
 def _forwarding(config: Config, seen: State) -> Iterator[Sysctl]:
-    needed = ingress(config, seen)
+    there = {*seen.of("link"), *config.managed()}  # a device that is not plugged in has no switches
+    needed = {
+        version: [device for device in devices if device in there]
+        for version, devices in ingress(config, seen).items()
+    }
     for device in needed[4]:
         yield Sysctl(forwarding_path(device), "1")
     if not needed[6]:
