@@ -14,7 +14,7 @@ from integration.systemd.machine import attempt, run, shown
 
 OWNERS = [
     ("/etc/wgd", "root:wgd", 0o2750),
-    ("/etc/wgd/keys", "root:wgd", 0o2750),
+    ("/etc/wgd/keys", "root:wgd-keys", 0o2750),
     ("/run/wgd", "wgd:wgd", 0o2750),
     ("/run/wireguard", "wgd:wgd", 0o2750),
     ("/var/lib/wgd", "wgd:wgd", 0o2750),

@@ -174,10 +174,11 @@ def test_broken_file_and_a_reboot(wg0: Tunnel, far: Far) -> None:
     eventually(lambda: answers(wg0.peer))
 
 
-def test_group_sees_the_status(wg0: Tunnel) -> None:
+def test_group_sees_the_status_and_no_key(wg0: Tunnel) -> None:
     run("useradd", "--system", "--groups", "wgd", "alice")
     try:
         assert "in sync" in run("runuser", "-u", "alice", "--", "wgd", "status")
+        assert attempt("runuser", "-u", "alice", "--", "cat", f"{CONFIG}/keys/wg0.key").returncode != 0
     finally:
         run("userdel", "alice")
 
@@ -191,7 +192,7 @@ def test_key_as_root_makes_it_by_hand(wg0: Tunnel) -> None:
     """`wg genkey > key` leaves a key that the daemon cannot read; the journal says what to type."""
     key, journal = CONFIG / "keys/wg1.key", Journal()
     run("sh", "-c", f"umask 077; wg genkey > {key}; chgrp root {key}")
-    mend = f"chgrp wgd {key}; chmod 0640 {key}"
+    mend = f"chgrp wgd-keys {key}; chmod 0640 {key}"
     file = CONFIG / "wg1.toml"
     file.write_text(text := '[interface]\naddresses = ["172.29.0.1/16"]\n')
     try:

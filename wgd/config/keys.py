@@ -18,6 +18,8 @@ from wgd.config.values import decoded_key
 from wgd.errors import WgdError
 from wgd.model import Secret
 
+KEY_GROUP = "wgd-keys"
+"""Who may read keys: the daemon alone. People who may see the status are in another group, wgd."""
 _MODE = 0o640
 _LONGEST = 4096
 
@@ -99,7 +101,7 @@ def _unreadable(path: Path, daemon_gid: int | None) -> KeyFileError:
 
 def _group(gid: int | None) -> str:
     if gid is None:
-        return "wgd"
+        return KEY_GROUP
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -109,7 +109,7 @@ def path(value: object) -> str:
     """A file's name, absolute or relative to the config directory."""
     word = text(value, "the name of a key file, in quotes")
     if decoded_key(word.strip()):
-        hint = "put the key into a file of its own (mode 0640, group wgd) and write the file's name here"
+        hint = "put the key into a file of its own (mode 0640, group wgd-keys) and write the file's name here"
         raise Unfit("found what looks like the key itself, expected the name of a key file", hint)
     if "\0" in word:
         raise Unfit("found a name with a zero byte, expected the name of a key file")

@@ -21,12 +21,11 @@ from wgd.config.accept import settle
 from wgd.config.decode import Decoded, Files, decode
 from wgd.config.document import Config
 from wgd.config.files import read_directory
-from wgd.config.keys import KeyReader
+from wgd.config.keys import KEY_GROUP, KeyReader
 from wgd.config.schema import Drafts
 from wgd.errors import ConfigError, Problem
 
 ACCEPTED = "accepted"
-GROUP = "wgd"
 GRACE = 5.0
 """Seconds that a file may be gone before it counts as deleted: a save can be remove and write."""
 
@@ -122,7 +121,7 @@ def daemon_gid() -> int | None:
     if os.geteuid() != 0:
         return None
     try:
-        return grp.getgrnam(GROUP).gr_gid
+        return grp.getgrnam(KEY_GROUP).gr_gid
     except KeyError:
         return None
 
@@ -138,6 +137,14 @@ def _read_store(store: Path) -> dict[str, bytes]:
         return {}
 
 
+def _give_to_owner(tree: Path, whose: Path) -> None:
+    """What root's `wgd apply` writes is the daemon's, whose directory it lies in."""
+    if os.geteuid() == 0:
+        owner = whose.stat()
+        for path in (tree, *tree.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
     """Write a new generation beside the old and swing the link `store` to it, which is atomic."""
     store.parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +154,7 @@ def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
         path = new / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
+    _give_to_owner(new, store.parent)
     swing = new.with_suffix(new.suffix + ".link")
     swing.symlink_to(new.name)
     swing.replace(store)
