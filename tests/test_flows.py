@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Hashable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
-from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, peer, side
+from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, network, peer, side
 from wgd.config.document import Config, Forward, Forwarding, Interface, Masquerade, Side
-from wgd.flows import Flow, Place, disguises, flows
+from wgd.flows import Flow, disguises, flows, nowhere
+from wgd.ground import Place
+from wgd.kinds.route import Route
+from wgd.model import State
 
 PEERS = ("spoke-1", "spoke-2", "hub-1", "two")
 ONE, CAMERAS = "172.27.0.2/32", WEBCAMS
 ELSEWHERE = "192.168.7.0/24"
+
+
+LAN: dict[str, str | None] = {
+    "0.0.0.0/0": "eth0",
+    "10.0.0.0/8": "lan0",
+    ELSEWHERE: "lan7",
+    "fd00:9::/64": "lan9",
+}
+
+
+def state(ways: dict[str, str | None]) -> State:
+    """A machine whose routes lead there."""
+    routes: dict[Hashable, Route] = {
+        to: Route(network(to), device, protocol=2) for to, device in ways.items()
+    }
+    return State({"route": routes}, now=NOW)
 
 
 def words(*text: str) -> Side:
@@ -27,8 +47,8 @@ def place(at: Place) -> str:
     return f"{at.device or '-'} {','.join(map(str, at.networks)) or '*'}"
 
 
-def told(wanted: Config) -> list[str]:
-    return [f"{place(flow.source)} → {place(flow.target)}" for flow in flows(wanted, NOW)]
+def told(wanted: Config, ways: dict[str, str | None] = LAN) -> list[str]:
+    return [f"{place(flow.source)} → {place(flow.target)}" for flow in flows(wanted, state(ways))]
 
 
 def hub(source: Side, target: Side, **more: Any) -> Interface:
@@ -54,16 +74,16 @@ ONE_INTERFACE: tuple[tuple[str, Interface, list[str]], ...] = (
         [f"wg0 {ONE} → wg0 10.11.12.7/32"],
     ),
     (
-        "what no peer covers is not behind wg0",
+        "what no peer covers is where its route leads",
         hub(words("spoke-1"), words(ELSEWHERE)),
-        [f"wg0 {ONE} → - {ELSEWHERE}"],
+        [f"wg0 {ONE} → lan7 {ELSEWHERE}"],
     ),
     (
         "a range is split into what is inside and what is outside",
         hub(words("spoke-1"), words("10.11.0.0/16")),
         [
             f"wg0 {ONE} → wg0 {CAMERAS}",
-            f"wg0 {ONE} → - 10.11.0.0/21,10.11.8.0/22,10.11.13.0/24,10.11.14.0/23,"
+            f"wg0 {ONE} → lan0 10.11.0.0/21,10.11.8.0/22,10.11.13.0/24,10.11.14.0/23,"
             "10.11.16.0/20,10.11.32.0/19,10.11.64.0/18,10.11.128.0/17",
         ],
     ),
@@ -80,7 +100,7 @@ ONE_INTERFACE: tuple[tuple[str, Interface, list[str]], ...] = (
     (
         "from outside in",
         hub(words(ELSEWHERE), words("webcams")),
-        [f"- {ELSEWHERE} → wg0 {CAMERAS}"],
+        [f"lan7 {ELSEWHERE} → wg0 {CAMERAS}"],
     ),
     (
         "in binds the outer side to a device",
@@ -134,13 +154,18 @@ ONE_INTERFACE: tuple[tuple[str, Interface, list[str]], ...] = (
         ),
         [],
     ),
+    (
+        "what no peer has of our own network is still behind wg0",
+        hub(words("172.27.0.0/24"), words("webcams")),
+        [f"wg0 172.27.0.0/24 → wg0 {CAMERAS}"],
+    ),
     ("no rules, no flows", replace(HUB, forwards=()), []),
     ("unmanaged", hub(words("any"), words("any"), forwarding=Forwarding.UNMANAGED), []),
     ("disabled", hub(words("any"), words("any"), enabled=False), []),
     (
         "the name of a peer that brings a whole network of ours",
         replace(SPOKE_2, forwards=(Forward(words("hub-1"), words("webcams")),)),
-        [f"wg0 172.27.0.0/16 → - {CAMERAS}"],
+        [f"wg0 172.27.0.0/16 → wlp0s0f0 {CAMERAS}"],
     ),
     (
         "families do not mix",
@@ -151,12 +176,12 @@ ONE_INTERFACE: tuple[tuple[str, Interface, list[str]], ...] = (
             peers=(peer("two", "172.27.0.2/32", "fd00::2/128"),),
             forwards=(Forward(words("two"), words("mixed")),),
         ),
-        [f"wg0 {ONE} → - {ELSEWHERE}", "wg0 fd00::2/128 → - fd00:9::/64"],
+        [f"wg0 {ONE} → lan7 {ELSEWHERE}", "wg0 fd00::2/128 → lan9 fd00:9::/64"],
     ),
     (
         "only the families of the interface",
         hub(words("spoke-1"), words("mixed")),
-        [f"wg0 {ONE} → - {ELSEWHERE}"],
+        [f"wg0 {ONE} → lan7 {ELSEWHERE}"],
     ),
 )
 
@@ -196,7 +221,7 @@ TWO_INTERFACES: tuple[tuple[str, Interface, Interface, list[str]], ...] = (
         "a disabled one is no managed one",
         hub(words("spoke-1"), words(ELSEWHERE)),
         replace(OTHER, enabled=False),
-        [f"wg0 {ONE} → - {ELSEWHERE}"],
+        [f"wg0 {ONE} → lan7 {ELSEWHERE}"],
     ),
 )
 
@@ -208,8 +233,76 @@ def test_two_interfaces(wg0: Interface, wg1: Interface, expected: list[str]) -> 
     assert told(config(wg0, wg1)) == expected
 
 
+TO_CAMERAS = hub(words("spoke-1"), words("webcams"), peers=HUB.peers[:1])
+"""The peer that brought the cameras was taken out of the file."""
+MASQUERADED = replace(TO_CAMERAS, masquerades=(Masquerade("lan7", words("webcams")),))
+WAYS: tuple[tuple[str, Interface, dict[str, str | None], list[str]], ...] = (
+    ("the default route is no way", TO_CAMERAS, {"0.0.0.0/0": "eth0"}, []),
+    ("nor is half of it", TO_CAMERAS, {"0.0.0.0/1": "eth0", "128.0.0.0/1": "eth0"}, []),
+    ("nor a route that is still there into wg0", TO_CAMERAS, {CAMERAS: "wg0"}, []),
+    ("a route to a larger network", TO_CAMERAS, {"10.0.0.0/8": "lan0"}, [f"lan0 {CAMERAS}"]),
+    (
+        "the longest prefix wins",
+        TO_CAMERAS,
+        {"10.0.0.0/8": "lan0", "10.11.12.128/25": "lan7"},
+        ["lan0 10.11.12.0/25", "lan7 10.11.12.128/25"],
+    ),
+    ("into a black hole", TO_CAMERAS, {"10.0.0.0/8": "lan0", "10.11.0.0/16": None}, []),
+    ("a device that masquerading names", MASQUERADED, {"10.0.0.0/8": "lan0"}, [f"lan7 {CAMERAS}"]),
+    (
+        "masquerading to anywhere names none",
+        replace(TO_CAMERAS, masquerades=(Masquerade("eth0", words("any")),)),
+        {"0.0.0.0/0": "eth0"},
+        [],
+    ),
+    (
+        "a device that the rule names",
+        hub(words("spoke-1"), words("webcams"), peers=HUB.peers[:1], outgoing="eth0"),
+        {},
+        [f"eth0 {CAMERAS}"],
+    ),
+    (
+        "public addresses by any device, since that is where they live",
+        hub(words("spoke-1"), words("203.0.113.0/24")),
+        {"0.0.0.0/0": "eth0"},
+        ["- 203.0.113.0/24"],
+    ),
+)
+
+
+@pytest.mark.parametrize(("wg0", "ways", "expected"), [row[1:] for row in WAYS], ids=[row[0] for row in WAYS])
+def test_what_no_peer_has(wg0: Interface, ways: dict[str, str | None], expected: list[str]) -> None:
+    assert told(config(wg0), ways) == [f"wg0 {ONE} → {target}" for target in expected]
+
+
+def test_two_devices_of_one_network() -> None:
+    routes: dict[Hashable, Route] = {
+        number: Route(network(CAMERAS), f"lan{number}", metric=number) for number in (1, 2)
+    }
+    found = flows(config(TO_CAMERAS), State({"route": routes}, now=NOW))
+    assert [flow.target.device for flow in found] == ["lan1", "lan2"]
+
+
+NOWHERE: tuple[tuple[str, Interface, dict[str, str | None], list[str]], ...] = (
+    ("only the default route", TO_CAMERAS, {"0.0.0.0/0": "eth0"}, [CAMERAS]),
+    ("a part of it has a way", TO_CAMERAS, {"10.11.12.0/25": "lan0"}, []),
+    ("a peer", HUB, {}, []),
+    ("the rule names a device", hub(words(ONE), words(ELSEWHERE), outgoing="eth0"), {}, []),
+    ("both sides, and twice", replace(TO_CAMERAS, forwards=TO_CAMERAS.forwards * 2), {}, [CAMERAS]),
+    ("no rule counts", replace(TO_CAMERAS, forwarding=Forwarding.UNMANAGED), {}, []),
+    ("public", hub(words("spoke-1"), words("203.0.113.0/24")), {}, []),
+)
+
+
+@pytest.mark.parametrize(
+    ("wg0", "ways", "expected"), [row[1:] for row in NOWHERE], ids=[row[0] for row in NOWHERE]
+)
+def test_what_lives_nowhere_is_told(wg0: Interface, ways: dict[str, str | None], expected: list[str]) -> None:
+    assert [str(found.network) for found in nowhere(config(wg0), state(ways))] == expected
+
+
 def internet(*interfaces: Interface) -> Flow:
-    (flow,) = flows(config(*interfaces), NOW)
+    (flow,) = flows(config(*interfaces), state(LAN))
     return flow
 
 

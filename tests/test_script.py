@@ -93,7 +93,7 @@ def test_a_frozen_interface_is_named() -> None:
             config(SPOKE_2),
             [
                 "# wg0 forwards hub-1 → webcams",
-                f"#   in by wg0 from 172.27.0.0/16, out by a device that wgd does not manage to {WEBCAMS}",
+                f"#   in by wg0 from 172.27.0.0/16, out by wlp0s0f0 to {WEBCAMS}",
                 "# wg0 masquerades to webcams as wlp0s0f0",
                 f"#   in by wg0, out by wlp0s0f0 to {WEBCAMS}: with the address of wlp0s0f0",
             ],
@@ -117,18 +117,18 @@ def test_a_frozen_interface_is_named() -> None:
         ),
         pytest.param(
             config(replace(HUB, peers=tuple(replace(peer, enabled=False) for peer in HUB.peers))),
-            ["# wg0 forwards spoke-1 → webcams", "#   nothing: no address is on both sides"],
+            ["# wg0 forwards spoke-1 → webcams", "#   nothing: one side is nobody, or nowhere"],
             id="nobody",
         ),
     ],
 )
 def test_rules_are_told_in_addresses(wanted: Config, lines: list[str]) -> None:
-    assert render_rules(wanted, NOW, Page()).splitlines() == lines
+    assert render_rules(wanted, observe(machine(), {}, NOW), Page()).splitlines() == lines
 
 
 def test_the_internet_is_told_in_short() -> None:
     wanted = config(replace(HUB, forwards=(Forward(side("spoke-1", peers=("spoke-1",)), side("internet")),)))
-    (line,) = render_rules(wanted, NOW, Page()).splitlines()[1:]
+    (line,) = render_rules(wanted, observe(machine(), {}, NOW), Page()).splitlines()[1:]
     assert " more" in line and len(line) < 300
 
 

@@ -14,6 +14,7 @@ from wgd import __version__
 from wgd.config.document import Config, Interface
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.errors import Problem, Severity
+from wgd.flows import nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.kinds.peer import Peer
@@ -63,7 +64,7 @@ def status(
         "blocked": [_blocked(ref) for ref in plan.blocked],
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
         "problems": [problem_value(problem) for problem in told],
-        "warnings": [*warnings, *_unresolved(config, seen)],
+        "warnings": [*warnings, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
     }
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from wgd import report
 from wgd.config.document import Config, IPNetwork, PortRange
 from wgd.findings import findings, outcome_lines
-from wgd.flows import Disguise, Flow, Place, disguises, flows
-from wgd.model import Outcome, Plan, Stage
+from wgd.flows import Disguise, Flow, disguises, flows
+from wgd.ground import Place
+from wgd.model import Outcome, Plan, Stage, State
 from wgd.terminal import BOLD, DIM, YELLOW, Page, plain
 
 SHOWN = 8
@@ -41,11 +42,11 @@ def render_outcome(outcome: Outcome, page: Page) -> str:
     return "\n".join(outcome_lines(report.outcome_values([outcome])[0], page))
 
 
-def render_rules(config: Config, now: float, page: Page) -> str:
+def render_rules(config: Config, seen: State, page: Page) -> str:
     """What each rule means in addresses and devices, as comments; empty without rules.
 
-    `now`: seconds since the epoch: an expired peer is nobody."""
-    permitted, disguised = flows(config, now), disguises(config)
+    `seen` says who has expired, and where the routes lead."""
+    permitted, disguised = flows(config, seen), disguises(config)
     lines: list[str] = []
     for interface in config.enabled():
         for rule in interface.forwards:
@@ -64,7 +65,7 @@ def _rule(title: str, meaning: Sequence[str], page: Page) -> Iterable[str]:
     for text in dict.fromkeys(meaning):
         yield page.paint(page.wrap(plain(text), "#   ", "#     "), DIM)
     if not meaning:
-        yield page.paint("#   nothing: no address is on both sides", YELLOW)
+        yield page.paint("#   nothing: one side is nobody, or nowhere", YELLOW)
 
 
 def _flow(flow: Flow) -> str:

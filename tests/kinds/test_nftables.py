@@ -95,11 +95,11 @@ def test_several_addresses_become_a_set() -> None:
 
 
 def test_a_second_interface_is_a_managed_one() -> None:
-    rule = Forward(side("spoke-1", peers=("spoke-1",)), side("192.168.7.0/24"))
+    rule = Forward(side("spoke-1", peers=("spoke-1",)), side("203.0.113.0/24"))
     two = config(replace(HUB, forwards=(rule,)), interface("wg1", "172.28.0.1/16"))
     assert (
         texts(two, "forward-wg0")[3].split("oifname")[1]
-        == ' != { "wg0", "wg1" } ip daddr 192.168.7.0/24 accept'
+        == ' != { "wg0", "wg1" } ip daddr 203.0.113.0/24 accept'
     )
 
 
@@ -146,7 +146,7 @@ def test_a_removed_interface_of_ours_needs_no_fence() -> None:
 
 
 def test_ipv6_forwarding_of_all_devices_is_fenced() -> None:
-    rule = Forward(side("any"), side("fd00:1::/64"))
+    rule = Forward(side("any"), side("2001:db8:1::/64"))
     hub = config(interface("wg0", "fd00::1/64", peers=(peer("a", "fd00::2/128"),), forwards=(rule,)))
     assert texts(hub, FENCE, observe(machine(), {}, NOW)) == [
         'meta nfproto ipv6 iifname != "wg0" oifname != "wg0" counter drop'

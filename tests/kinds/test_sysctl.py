@@ -35,7 +35,7 @@ def out(*targets: str, **more: Any) -> Config:
 
 V6_PEERS = (peer("a", "fd00::2/128"),)
 V6 = config(
-    interface("wg0", "fd00::1/64", peers=V6_PEERS, forwards=(Forward(side("any"), side("fd00:1::/64")),))
+    interface("wg0", "fd00::1/64", peers=V6_PEERS, forwards=(Forward(side("any"), side("2001:db8:1::/64")),))
 )
 NEEDS: tuple[tuple[str, Config, set[str]], ...] = (
     ("no rules", SEED["spoke-1"], set()),

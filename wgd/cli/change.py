@@ -27,7 +27,7 @@ def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
         rest = {name: sight.value[name] for name in ("problems", "warnings")}
         show_json(report.plan_value(sight.plan) | rest)
     else:
-        show(script.render_rules(sight.loaded.config, sight.value["time"], page()))
+        show(script.render_rules(sight.loaded.config, sight.seen, page()))
         show(script.render_plan(sight.plan, sight.value, page()))
     return beside.status_exit(sight.value)
 

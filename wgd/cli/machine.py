@@ -45,7 +45,7 @@ class Machine:
         loaded = self.load()
         seen = observe(self.kernel, self.resolve(loaded.config), time.time())
         plan = make_plan(loaded.config, seen)
-        return Sight(loaded, plan, self.status(loaded, seen, plan))
+        return Sight(loaded, seen, plan, self.status(loaded, seen, plan))
 
     def status(
         self, loaded: Loaded, seen: State, plan: Plan, failures: Iterable[Outcome] = ()
@@ -65,9 +65,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The files, what would have to change, and the status value."""
+    """The files, what was observed, what would have to change, and the status value."""
 
     loaded: Loaded
+    seen: State
     plan: Plan
     value: dict[str, Any]
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import Config, Forwarding, Interface, IPNetwork, PortRange
-from wgd.flows import FENCE, Disguise, Flow, Place, disguises, flows, guard
+from wgd.flows import FENCE, Disguise, Flow, disguises, flows, guard
+from wgd.ground import Place
 from wgd.kinds.sysctl import fenced
 from wgd.model import Change, Op, Stage, State, Verb
 from wgd.protocols import Kind
@@ -62,7 +63,7 @@ class NftablesKind(Kind[Chain]):
         return spec.name
 
     def desired(self, config: Config, seen: State) -> Iterable[Chain]:
-        permitted, disguised = flows(config, seen.now), disguises(config)
+        permitted, disguised = flows(config, seen), disguises(config)
         managed = config.managed()
         for interface in config.enabled():
             if interface.forwarding is Forwarding.RULES:
