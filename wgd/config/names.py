@@ -19,6 +19,9 @@ _SUFFIX = ".toml"
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RESERVED_INTERFACES = frozenset({"all", "default", "wgd", ".", ".."})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,62}")
+_NAMES_ARE = (
+    "expected 1 to 63 unaccented letters, digits and _ . @ + -, beginning with a letter, a digit or _"
+)
 _LIKE_AN_ADDRESS = re.compile(r"[0-9.]*|.*[/:].*", re.DOTALL)
 
 
@@ -63,7 +66,7 @@ def interface_fault(name: str) -> str | None:
     if len(name) > 15:
         return f"{quoted(name)} has {len(name)} characters; the kernel allows an interface 15"
     if not _INTERFACE.fullmatch(name):
-        return f"{quoted(name)} cannot name an interface; expected letters, digits, _ . and -"
+        return f"{quoted(name)} cannot name an interface; expected unaccented letters, digits, _ . and -"
     return None
 
 
@@ -74,7 +77,7 @@ def name_fault(name: str) -> str | None:
     if reads_as_address(name):
         return f"{quoted(name)} reads as an address and cannot be a name"
     if not _NAME.fullmatch(name):
-        return f"{quoted(name)} cannot be a name; expected 1 to 63 letters, digits and _ . @ + -"
+        return f"{quoted(name)} cannot be a name; {_NAMES_ARE}"
     return None
 
 

@@ -17,15 +17,18 @@ _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|(end of document))\)$")
 _NESTED = re.compile(r"(?:[\[{][^\[\]{}]*){30}")
 _HUGE = re.compile(r"[0-9_]{4000}")
 
+_OF_WG_QUICK = (
+    'this is how wg-quick writes it; TOML wants lower-case names and quotes: addresses = ["172.27.0.1/16"]'
+)
 _HINTS = (
-    (r"\s*\[(?:Interface|Peer)\]", "this looks like a file of wg-quick; `wgd import` turns one into TOML"),
-    (r"\s*(?:\w*Key|AllowedIPs|Endpoint|Address)\s*=\s*[^\"\s]", "put the value in double quotes; "
-     "a whole file of wg-quick is turned into TOML by `wgd import`"),
+    (r"\s*\[(?:Interface|Peer)\]", _OF_WG_QUICK),
+    (r"\s*(?:\w*Key|AllowedIPs|Endpoint|Address)\s*=\s*[^\"\s]", _OF_WG_QUICK),
     (r".*[“”„‟‘’]", 'use straight quotes: "…"'),
     (r"\s*[\w.\"-]+\s*:(?:\s|$)", "TOML writes `key = value`, with an equals sign"),
     (r"\s*\[\[[^\[\]]*\](?!\])", "two brackets open an array of tables and two close it: [[forward]]"),
     (r"\s*\[[^\[\]=]*\]\]", "two brackets open an array of tables and two close it: [[forward]]"),
     (r"\s*\[[^\[\]=]*$", "a table's header ends in a bracket: [interface]"),
+    (r"\s*\[\[?[^\]\"']*[^\x00-\x7f]", "use plain letters, a to z: no name has others"),
     (r"\s*\[\[?[^\]\"']*[^\]\"'\w.\s-][^\]\"']*\]", 'put other characters in quotes: [peers."a@b"]'),
     (r"\s*\[\[?\s*[\w.-]+\s+[\w.-]+", 'put a name with blanks in quotes, or write it with "-"'),
     (r"[^=#]*=\s*(?:yes|no|on|off|True|False|TRUE|FALSE)\s*(?:#|$)", "TOML writes `true` or `false`"),
