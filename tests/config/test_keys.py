@@ -114,6 +114,19 @@ def test_a_key_that_root_alone_can_read_is_not_the_daemons(tmp_path: Path) -> No
 
 
 @root_only
+def test_a_key_that_is_not_this_users(tmp_path: Path) -> None:
+    """Nobody who is not root could do what the daemon's error advises."""
+    path = _write(tmp_path / "k", TEXT.encode())
+    os.seteuid(65534)
+    try:
+        with pytest.raises(KeyFileError, match="not readable for the user nobody") as raised:
+            read_key(path)
+    finally:
+        os.seteuid(0)
+    assert raised.value.hint == "use sudo"
+
+
+@root_only
 def test_a_directory_that_keeps_the_daemon_out(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.mkdir(mode=0o700)

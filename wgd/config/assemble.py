@@ -128,8 +128,12 @@ class _Assembly:
 
     def _private_key(self) -> Secret | None:
         where = self.main.where / "private_key_file"
-        file = self.main.private_key_file or f"keys/{self.name}.key"
-        return self._key(file, True, where, f"`wgd genkey {self.name}` makes one")
+        default = f"keys/{self.name}.key"
+        file = self.main.private_key_file or default
+        hint = f"`wgd genkey {self.name}` makes one"
+        if file != default:
+            hint = f"save your key there, mode 0640; without this line `wgd genkey {self.name}` makes one"
+        return self._key(file, True, where, hint)
 
     def _key(self, file: str, private: bool, where: Where, if_missing: str) -> Secret | None:
         try:

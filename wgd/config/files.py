@@ -35,7 +35,7 @@ def read_directory(directory: Path) -> Files:
 def _directory_hint(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "it belongs to root and the group wgd: be root, or a member of that group"
-    return "--config-dir names another directory"
+    return "nothing is changed while it is away; --config-dir names another directory"
 
 
 def _counts(name: str) -> bool:

@@ -9,6 +9,7 @@ import base64
 import contextlib
 import grp
 import os
+import pwd
 import secrets
 import stat
 from pathlib import Path
@@ -92,7 +93,10 @@ def _unreadable(path: Path, daemon_gid: int | None) -> KeyFileError:
     group = _group(daemon_gid)
     message = f"the key file {path} is not readable for the daemon (group {group})"
     if daemon_gid is None:
-        message = f"the key file {path} is not readable for this user"
+        user = _user(os.geteuid())
+        message = f"the key file {path} is not readable for the user {user}"
+        if user != KEY_GROUP:
+            return KeyFileError(message, "use sudo")
     commands = f"chgrp {group} {path}; chmod {_MODE:04o} {path}"
     if daemon_gid is not None and not _passable(path.parent, daemon_gid):
         commands = f"chgrp {group} {path.parent}; chmod 2750 {path.parent}; {commands}"
@@ -106,6 +110,13 @@ def _group(gid: int | None) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _sort(mode: int) -> str:

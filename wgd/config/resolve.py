@@ -17,6 +17,11 @@ from wgd.errors import Problem
 
 Named = NetworkDraft | PeerDraft
 
+_WHERE_NAMES_COME_FROM = {
+    "network": "networks get their names in [networks]",
+    "peer or network": "names come from [peers.NAME] and [networks]; what is gone has to leave the rules too",
+}
+
 
 class Names:
     """All names of one interface. `own` are the networks of its addresses, None while unknown."""
@@ -121,7 +126,7 @@ class Names:
             self.lacking = True
         elif named is None:
             close = nearest(word, candidates)
-            hint = f"did you mean {close}?" if close else "networks get their names in [networks]"
+            hint = f"did you mean {close}?" if close else _WHERE_NAMES_COME_FROM[expected]
             message = f"found {quoted(word)}, which is no {expected} of this interface"
             self._problems.append(where.error(message, hint, also=(SHARED,)))
         elif isinstance(named, NetworkDraft) and not named.ranges:
