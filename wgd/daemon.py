@@ -184,7 +184,7 @@ class Daemon:
         try:
             self._files.accept(self._loaded)
         except OSError as error:
-            self._log.error("the accepted copies cannot be kept", error=str(error))
+            self._log.error(f"{self._directories.state} cannot keep the accepted copies: {error.strerror}")
 
     # What we tell.
 
@@ -239,7 +239,7 @@ class Daemon:
         try:
             write_status(self._directories.run, value)
         except OSError as error:
-            self._log.error("status.json cannot be written", error=str(error))
+            self._log.error(f"{self._directories.run} cannot hold status.json: {error.strerror}")
         notify.notify(READY=1, STATUS=report.summary(value))
 
 

@@ -75,6 +75,7 @@ class ConfigFiles:
         self._directories, self._grace = directories, grace
         self._store = directories.state / ACCEPTED
         self._accepted = _read_store(self._store) if remember else {}
+        self._stored = self._accepted
         self._gone_since: dict[str, float] = {}
         self._drafts = Drafts()
 
@@ -94,10 +95,12 @@ class ConfigFiles:
         return Loaded(settled.config, settled.problems, settled.frozen, settled.files_in_force, deadline)
 
     def accept(self, loaded: Loaded) -> None:
-        """Keep what is in force as the accepted copies. Raises OSError."""
-        if loaded.files != self._accepted or not self._store.exists():
-            _write_store(self._store, loaded.files)
-            self._accepted = dict(loaded.files)
+        """Keep what is in force as the accepted copies. Raises OSError: then only this process knows them,
+        and the next call tries again."""
+        self._accepted = dict(loaded.files)
+        if self._stored != self._accepted or not self._store.exists():
+            _write_store(self._store, self._accepted)
+            self._stored = self._accepted
 
     def _frozen_whole(self, decoder: Callable[[Files], Decoded], error: ConfigError) -> Loaded:
         """The directory cannot be read: everything stays as accepted."""
@@ -150,13 +153,18 @@ def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
     store.parent.mkdir(parents=True, exist_ok=True)
     old = store.resolve()
     new = Path(tempfile.mkdtemp(prefix=f"{ACCEPTED}.", dir=store.parent))
-    for name, content in files.items():
-        path = new / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-    _give_to_owner(new, store.parent)
-    swing = new.with_suffix(new.suffix + ".link")
-    swing.symlink_to(new.name)
-    swing.replace(store)
+    try:
+        for name, content in files.items():
+            path = new / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        _give_to_owner(new, store.parent)
+        swing = new / "link"
+        swing.symlink_to(new.name)
+        swing.replace(store)
+    except OSError:
+        # Else a full disk would hold one more of these after every pass.
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     if old != store:
         shutil.rmtree(old, ignore_errors=True)
