@@ -148,7 +148,7 @@ def test_no_line_is_wider_than_the_terminal(cells: int) -> None:
         ({"daemon": {"state": "runs"}}, None),
         (
             {"daemon": {"state": "hangs", "pid": 7, "silent": 333}},
-            "! the daemon (process 7) hangs: it has not reported for 5 min",
+            "! the daemon (process 7) has not reported for 5 min: it hangs, or cannot write (see its log)",
         ),
         (
             {"daemon": {"state": "dead"}},
@@ -187,8 +187,8 @@ def test_a_peer(peer: dict[str, Any], cells: str) -> None:
         ),
         ({"backend": "userspace"}, "· userspace WireGuard\n"),
         ({"state": "drift", "frozen": True}, "wg0  differs from its file, frozen\n"),
-        ({"state": "held", "addresses": []}, "  wg0: no copy was ever accepted"),
-        ({"state": "frozen", "frozen": True}, "  wg0: what was last accepted counts"),
+        ({"state": "held", "addresses": []}, "  wg0: nothing of it is touched, since no accepted copy"),
+        ({"state": "frozen", "frozen": True}, "  wg0: runs as its files were last accepted"),
     ],
     ids=["no peers", "absent", "userspace", "drift and frozen", "held", "frozen"],
 )

@@ -74,7 +74,9 @@ def test_opening_is_announced() -> None:
 
 def test_a_frozen_interface_is_named() -> None:
     shown = text(applied(config(HUB)), config(HUB), frozen=frozenset({"wg0"}))
-    assert shown.endswith("stays as it is until its files are mended\n  wg0: what was last accepted counts")
+    assert shown.endswith(
+        "stays as it is until its files are mended\n  wg0: runs as its files were last accepted"
+    )
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,9 @@ def _broken(value: Value) -> Iterable[Value]:
 
 
 def _unmended(interface: Value, page: Page) -> Iterable[str]:
-    why = "what was last accepted counts" if interface["frozen"] else "no copy was ever accepted"
+    why = "runs as its files were last accepted"
+    if not interface["frozen"]:
+        why = "nothing of it is touched, since no accepted copy of its files can be used either"
     yield page.wrap(plain(f"{interface['name']}: {why}"))
 
 

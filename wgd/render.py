@@ -110,7 +110,10 @@ def _daemon(value: Value) -> Iterable[str]:
     daemon = value.get("daemon") or {"state": "runs"}
     if daemon["state"] == "hangs":
         silent = age(daemon["silent"])
-        yield f"the daemon (process {daemon['pid']}) hangs: it has not reported for {silent}"
+        yield (
+            f"the daemon (process {daemon['pid']}) has not reported for {silent}: it hangs, or cannot write "
+            "(see its log)"
+        )
     elif daemon["state"] == "dead":
         yield "the daemon is not running: nothing is mended by itself (systemctl start wgd)"
 

@@ -84,7 +84,7 @@ def test_a_broken_file_freezes_and_says_so(here: Machine, capsys: Said) -> None:
     assert change.apply_here(options(), here) == 2
     said = capsys.readouterr().out
     assert said.startswith("✗ 1 error in the files")
-    assert "wg0: what was last accepted counts" in said
+    assert "wg0: runs as its files were last accepted" in said
     assert kernel(here).as_text() == before
 
 

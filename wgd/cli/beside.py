@@ -63,7 +63,10 @@ def _wait(pid: int, run_dir: Path, reloads: int) -> dict[str, Any]:
         if not Path(f"/proc/{pid}").exists():
             raise UsageError(f"process {pid}, which looked after this machine, has gone: try again")
         time.sleep(LOOK)
-    raise UsageError(f"process {pid} looks after this machine, but has not reported in {run_dir}")
+    raise UsageError(
+        f"process {pid} looks after this machine, but has not reported in {run_dir} for {PATIENCE:.0f} s: "
+        "it hangs (systemctl restart wgd), or has another --run-dir"
+    )
 
 
 def _readable(run_dir: Path) -> dict[str, Any] | None:
