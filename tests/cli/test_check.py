@@ -61,6 +61,13 @@ BROKEN = HUB.replace("51820", "0").replace("172.27.0.9/32", "172.27.0.9/16")
             id="a drop-in",
         ),
         pytest.param(
+            {"wg0.d/x.toml": "["},
+            ("{etc}/wg0.d",),
+            2,
+            ["wg0.d/x.toml:1: error: ", "1 error in 1 file"],
+            id="all drop-ins of an interface",
+        ),
+        pytest.param(
             {"wg1.toml": "["}, ("{etc}",), 2, ["wg1.toml:1: error: ", "1 error in 1 file"], id="directory"
         ),
     ],

@@ -40,7 +40,7 @@ def check(options: argparse.Namespace) -> int:
 def _scope(options: argparse.Namespace) -> tuple[Path, str | None]:
     """Which directory to read, and which interface of it is meant (None: all). Raises UsageError."""
     path: Path = options.path or options.config_dir
-    if path.is_dir():
+    if path.is_dir() and not _holds_drop_ins(path):
         return path, None
     if not path.exists():
         raise UsageError(f"{path} does not exist")
@@ -48,11 +48,15 @@ def _scope(options: argparse.Namespace) -> tuple[Path, str | None]:
     drop_in = inside.parent.name.endswith(".d")
     directory = inside.parent.parent if drop_in else inside.parent
     claimed = claim(str(inside.relative_to(directory)))
-    if claimed is None:
+    if claimed is None or (claimed.part is Part.DIRECTORY and not path.is_dir()):
         raise UsageError(
             f"{path} names no interface: expected IFNAME.toml, with a name of at most 15 letters"
         )
     return directory, None if claimed.part is Part.SHARED else claimed.interface
+
+
+def _holds_drop_ins(directory: Path) -> bool:
+    return directory.suffix == ".d" and directory.absolute().with_suffix(".toml").exists()
 
 
 def _concerns(problem: Problem, interface: str) -> bool:
