@@ -6,6 +6,7 @@ It never writes `replace_peers` or `replace_allowed_ips`: both leave a gap in wh
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -88,7 +89,7 @@ def parse(doing: str, answer: str) -> Pairs:
         raise KernelError(doing, EPROTO, "the WireGuard process hung up")
     number = abs(int(pairs.pop()[1]))
     if number:
-        raise KernelError(doing, number, "the WireGuard process refused")
+        raise KernelError(doing, number, f"the WireGuard process refused: {os.strerror(number)}")
     return pairs
 
 
