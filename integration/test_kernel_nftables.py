@@ -113,7 +113,7 @@ HARMLESS = """
         chain input { type filter hook input priority filter; policy drop; }
     }
     """
-DROPS = (
+DROPS: tuple[tuple[str, str, list[Dropper]], ...] = (
     ("nobody", "", []),
     ("Docker", DOCKER, [Dropper("ip", "filter", "FORWARD", "policy drop")]),
     ("firewalld", FIREWALLD, [Dropper("inet", "firewalld", "filter_FORWARD", "reject")]),

@@ -87,7 +87,7 @@ def test_a_peer_is_made_and_edited_one_thing_at_a_time(kernel: LinuxKernel) -> N
     )
     for change, result in steps:
         edit(kernel, change)
-        want = dataclasses.replace(want, **result)  # type: ignore[arg-type]
+        want = dataclasses.replace(want, **result)
         assert peers(kernel) == {A: want}
 
 
@@ -124,7 +124,8 @@ def test_a_neutralised_endpoint_reads_as_none(kernel: LinuxKernel, nowhere: tupl
 
 def test_a_peer_with_more_allowed_ips_than_a_message_holds(kernel: LinuxKernel) -> None:
     wide = tuple(IPv6Network((0xFD << 120 | number << 64, 64)) for number in range(2500))
-    many = (*(IPv4Network((0x0A000000 + number, 32)) for number in range(3000)), *wide)
+    narrow = tuple(IPv4Network((0x0A000000 + number, 32)) for number in range(3000))
+    many: tuple[IPv4Network | IPv6Network, ...] = (*narrow, *wide)
     edit(kernel, PeerEdit(A, persistent_keepalive=25), PeerEdit(B, add_allowed_ips=many), PeerEdit(C))
     found = peers(kernel)
     assert found[B].allowed_ips == frozenset(many)
