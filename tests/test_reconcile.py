@@ -86,6 +86,18 @@ def test_what_an_op_takes_along_comes_back_in_the_same_pass() -> None:
     assert report.converged and "route 10.11.12.0/24 dev wg0" in kernel.as_text()
 
 
+def test_what_an_op_takes_along_comes_back_beside_a_failure() -> None:
+    """Which is tried once in a pass, not in every round of it."""
+    kernel = machine()
+    run(kernel, config(HUB))
+    kernel.write_sysctl("net/ipv4/conf/wg0/promote_secondaries", "0")
+    kernel.fail_next(DeviceSet, errno.EADDRINUSE)
+    report = run(kernel, config(replace(HUB, addresses=(address("172.27.0.9/16"),), listen_port=51821)))
+    assert [type(outcome.op) for outcome in failures(report.outcomes)] == [DeviceSet]
+    assert [change.ref.kind for change in report.residue.changes] == ["device"]
+    assert "route 10.11.12.0/24 dev wg0" in kernel.as_text()
+
+
 def test_nothing_is_tried_for_ever() -> None:
     kernel = Stubborn()
     report = run(kernel, config(HUB))

@@ -1,12 +1,12 @@
 """Observe, plan, apply, observe again: one pass of the loop that is the whole program.
 
-A failed op skips what depends on it, not the rest. What is still different after `ROUNDS` is reported as not
-converged; it is never retried here for ever.
+A failed op skips what depends on it, not the rest, and is not tried again in the same pass. What is still
+different after `ROUNDS` is reported as not converged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wgd.config.document import Config
 from wgd.errors import KernelError
@@ -30,11 +30,19 @@ def observe(kernel: Kernel, resolved: Resolved, now: float) -> State:
     return State(objects, kernel.backend(), resolved, now)
 
 
-def apply(kernel: Kernel, plan: Plan, watch: Callable[[Outcome], None] | None = None) -> tuple[Outcome, ...]:
-    """Run the plan's ops in order; `watch` hears of each as it ends."""
-    failed: set[Ref] = set()
+def apply(
+    kernel: Kernel,
+    plan: Plan,
+    watch: Callable[[Outcome], None] | None = None,
+    before: Sequence[Outcome] = (),
+) -> tuple[Outcome, ...]:
+    """Run the plan's ops in order, but those that failed `before`; `watch` hears of each as it ends."""
+    tried = [outcome.op for outcome in failures(before)]
+    failed = {ref for op in tried for ref in op.refs}
     outcomes = []
     for op in plan.ops:
+        if any(type(op) is type(other) and {*op.refs} <= {*other.refs} for other in tried):
+            continue
         outcome = _run(kernel, op, failed)
         if not outcome.ok:
             failed.update(op.refs)
@@ -74,13 +82,13 @@ def reconcile(
     for _ in range(ROUNDS):
         if not plan.ops:
             break
-        done = apply(kernel, plan, watch)
+        done = apply(kernel, plan, watch, outcomes)
+        if not done:
+            break
         outcomes += done
         before_reading()
         seen = observe(kernel, resolved, now)
         plan = make_plan(config, seen)
-        if not all(outcome.ok for outcome in done):
-            break
     return Report(first, outcomes, plan, seen)
 
 
