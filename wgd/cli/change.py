@@ -54,7 +54,7 @@ def apply_here(options: argparse.Namespace, machine: Machine) -> int:
     try:
         accept(machine.directories, loaded)
     except OSError as error:
-        complain(f"the files could not be kept as accepted: {error}")
+        complain(f"{options.state_dir} cannot keep the files as accepted: {error.strerror}")
     if options.json:
         show_json(value | {"applied": report.outcome_values(done.outcomes)})
     else:

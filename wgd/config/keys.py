@@ -21,6 +21,8 @@ from wgd.model import Secret
 
 KEY_GROUP = "wgd-keys"
 """Who may read keys: the daemon alone. People who may see the status are in another group, wgd."""
+DAEMON = "wgd"
+"""The user that the daemon runs as."""
 _MODE = 0o640
 _LONGEST = 4096
 
@@ -95,7 +97,7 @@ def _unreadable(path: Path, daemon_gid: int | None) -> KeyFileError:
     if daemon_gid is None:
         user = _user(os.geteuid())
         message = f"the key file {path} is not readable for the user {user}"
-        if user != KEY_GROUP:
+        if user != DAEMON:
             return KeyFileError(message, "use sudo")
     commands = f"chgrp {group} {path}; chmod {_MODE:04o} {path}"
     if daemon_gid is not None and not _passable(path.parent, daemon_gid):
