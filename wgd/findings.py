@@ -64,8 +64,12 @@ def _field(field: Value) -> str:
 
 def _object(value: Value) -> str:
     """`peer spoke-1 on wg0`: the kind, unless the label says it by itself."""
-    label = str(value["label"])
-    return label if value["object"] in ("nftables", "device") else f"{value['object']} {label}"
+    return called(value["object"], value["label"])
+
+
+def called(kind: str, label: str) -> str:
+    """What a person calls an object: its kind, unless the label says it by itself, and the label."""
+    return label if kind in ("nftables", "device") else f"{kind} {label}"
 
 
 def _conflict(conflict: Value, page: Page) -> Iterable[str]:

@@ -133,6 +133,19 @@ class Foreign:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What a peer lets us hear, in seconds of our own steady clock.
+
+    `heard`: when something last came from it; `calling`: since when we have called without an answer
+    (None: we have not), `called`: when we last did.
+    """
+
+    heard: float
+    calling: float | None = None
+    called: float = 0.0
+
+
 Objects = Mapping[str, Mapping[Hashable, Any]]
 """kind name → key → spec."""
 
@@ -144,12 +157,15 @@ class State:
     `objects`: every kind's specs by key. `backend`: which WireGuard a new interface would get here,
     "kernel" or "userspace". `resolved`: endpoint text ("host:port") → socket addresses as
     (address text, port), empty while unknown. `now`: seconds since the epoch, for `expires`.
+    `silence`: peer key → what it lets us hear (empty: nobody listened), `steady`: that clock's time.
     """
 
     objects: Objects
     backend: str = "kernel"
     resolved: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     now: float = 0.0
+    silence: Mapping[Hashable, Silence] = field(default_factory=dict)
+    steady: float = 0.0
 
     def of(self, kind: str) -> Mapping[Hashable, Any]:
         """The observed objects of one kind, by key."""
@@ -158,16 +174,23 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What differs and what would close the difference, in order."""
+    """What differs and what would close the difference, in order. `withheld` differs, too, and has no ops:
+    somebody fights over it, and its turn has not come."""
 
     changes: tuple[Change, ...] = ()
     ops: tuple[Op, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     blocked: tuple[Ref, ...] = ()
+    withheld: tuple[Change, ...] = ()
 
     @property
     def in_sync(self) -> bool:
+        return self.settled and not self.withheld
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left that this pass should have done."""
         return not self.changes and not self.conflicts and not self.blocked
 
 
@@ -195,4 +218,4 @@ class Report:
 
     @property
     def converged(self) -> bool:
-        return self.residue.in_sync
+        return self.residue.settled

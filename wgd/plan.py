@@ -6,7 +6,7 @@ stands on our ground, and otherwise none of our business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,20 +23,35 @@ class _Findings:
     foreign: list[Foreign] = field(default_factory=list)
 
 
-def make_plan(config: Config, seen: State, kinds: Sequence[Kind[Any]] = KINDS) -> Plan:
-    """What differs between the config and what was seen, and the ops that would close the difference."""
+def make_plan(
+    config: Config, seen: State, kinds: Sequence[Kind[Any]] = KINDS, withheld: Set[Ref] = frozenset()
+) -> Plan:
+    """What differs between the config and what was seen, and the ops that would close the difference.
+
+    Objects of `withheld`, and what cannot be done without them, are left as they are for now."""
     found = _find(config, seen, kinds)
     taken = frozenset(str(conflict.ref.key) for conflict in found.conflicts if conflict.ref.kind == "link")
     changes = _find(_holding(config, taken), seen, kinds).changes if taken else found.changes
     possible = {change.ref for change in changes}
-    ops = [op for kind in kinds for op in _ops(kind, changes, seen)]
+    now = [change for change in changes if change.ref not in withheld]
+    ops = [op for kind in kinds for op in _ops(kind, now, seen)]
+    waiting = _postpone(ops, frozenset(possible & withheld))
     return Plan(
-        changes=tuple(changes),
+        changes=tuple(change for change in changes if change.ref not in waiting),
         ops=tuple(sorted(ops, key=_order)),
         conflicts=tuple(found.conflicts),
         foreign=tuple(found.foreign),
         blocked=tuple(change.ref for change in found.changes if change.ref not in possible),
+        withheld=tuple(change for change in changes if change.ref in waiting),
     )
+
+
+def _postpone(ops: list[Op], waiting: frozenset[Ref]) -> frozenset[Ref]:
+    """Takes out the ops that need what waits; what they would have changed waits with it."""
+    while late := [op for op in ops if waiting.intersection((*op.needs, *op.refs))]:
+        waiting = waiting.union(*(op.refs for op in late))
+        ops[:] = [op for op in ops if op not in late]
+    return waiting
 
 
 def _holding(config: Config, names: frozenset[str]) -> Config:

@@ -6,7 +6,7 @@ different after `ROUNDS` is reported as not converged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from wgd.config.document import Config
 from wgd.errors import KernelError
@@ -70,14 +70,18 @@ def reconcile(
     now: float,
     watch: Callable[[Outcome], None] | None = None,
     before_reading: Callable[[], object] = lambda: None,
+    withheld: Set[Ref] = frozenset(),
+    listen: Callable[[State], State] = lambda seen: seen,
 ) -> Report:
     """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read.
 
-    `before_reading` is called before each observation: what happened until then need wake nobody.
+    `before_reading` is called before each observation: what happened until then need wake nobody. Objects of
+    `withheld` are left as they are (see `make_plan`). `listen` adds to each observation what was heard of the
+    peers (`wgd.silence`).
     """
     before_reading()
-    seen = observe(kernel, resolved, now)
-    first = plan = make_plan(config, seen)
+    seen = listen(observe(kernel, resolved, now))
+    first = plan = make_plan(config, seen, withheld=withheld)
     outcomes: tuple[Outcome, ...] = ()
     for _ in range(ROUNDS):
         if not plan.ops:
@@ -87,8 +91,8 @@ def reconcile(
             break
         outcomes += done
         before_reading()
-        seen = observe(kernel, resolved, now)
-        plan = make_plan(config, seen)
+        seen = listen(observe(kernel, resolved, now))
+        plan = make_plan(config, seen, withheld=withheld)
     return Report(first, outcomes, plan, seen)
 
 

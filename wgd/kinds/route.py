@@ -103,6 +103,11 @@ class RouteKind(Kind[Route]):
     def needs(self, spec: Route) -> tuple[Ref, ...]:
         return (Ref("link", spec.device),)
 
+    def missing(self, spec: Route, seen: State) -> tuple[Ref, ...]:
+        """A link that is down is as good as none."""
+        link = seen.of("link").get(spec.device)
+        return () if link is not None and link.up else self.needs(spec)
+
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
         for verb, kept in ((Verb.CREATE, "after"), (Verb.UPDATE, "after"), (Verb.DELETE, "before")):
             chosen = [change for change in changes if change.verb is verb]
