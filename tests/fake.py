@@ -244,17 +244,30 @@ class FakeKernel:
         keepalive = edit.persistent_keepalive
         self._peers[key] = replace(
             have,
-            allowed_ips=have.allowed_ips.union(edit.add_allowed_ips),
+            allowed_ips=have.allowed_ips.union(edit.add_allowed_ips).difference(edit.remove_allowed_ips),
             preshared_key=_preshared(edit.preshared_key, have.preshared_key),
             persistent_keepalive=have.persistent_keepalive if keepalive is None else keepalive,
-            endpoint=edit.endpoint or have.endpoint,
+            endpoint=_live(edit.endpoint or have.endpoint),
             pushed=edit.configured or have.pushed,
+            stripped=edit.stripped or (None if edit.endpoint else have.stripped),
         )
 
     def roam(self, interface: str, public_key: bytes, endpoint: tuple[str, int]) -> None:
         """The peer was heard from another address."""
-        key = (interface, public_key)
-        self._peers[key] = replace(self._peers[key], endpoint=endpoint)
+        have = self._peers[interface, public_key]
+        heard = replace(have, endpoint=endpoint, received=have.received + 32, stripped=None)
+        self._peers[interface, public_key] = heard
+
+    def shake_hands(self, interface: str, public_key: bytes, wall: float) -> None:
+        """A handshake with the peer, by a wall clock that may be wrong."""
+        have = self._peers[interface, public_key]
+        self._peers[interface, public_key] = replace(have, last_handshake=wall, received=have.received + 92)
+
+    def call(self, interface: str, public_key: bytes, size: int = 148) -> None:
+        """Bytes go to the peer; without an endpoint they do not."""
+        have = self._peers[interface, public_key]
+        if have.endpoint is not None:
+            self._peers[interface, public_key] = replace(have, sent=have.sent + size)
 
     # Addresses and routes.
 
@@ -370,6 +383,10 @@ class FakeKernel:
         lines += sorted(f"sysctl {path} = {value}" for path, value in self._sysctls.items())
         lines += sorted(f"note {path} was {value}" for path, value in self._notes.items())
         return "\n".join([*lines, self.nft.as_text()])
+
+
+def _live(endpoint: tuple[str, int] | None) -> tuple[str, int] | None:
+    return endpoint if endpoint and endpoint[1] else None
 
 
 def _preshared(edit: Secret | None, have: Secret | None) -> Secret | None:

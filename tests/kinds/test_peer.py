@@ -6,6 +6,8 @@ import datetime
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.configs import (
     HUB,
@@ -19,13 +21,17 @@ from tests.configs import (
     networks,
     peer,
     private_key,
+    resolved,
     run,
 )
 from tests.fake import FakeKernel
 from wgd.config.document import Config, Endpoint
 from wgd.config.document import Peer as ConfiguredPeer
-from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet, pushes_endpoint
+from wgd.endpoints import NOWHERE
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet, Stripped, pushes_endpoint
 from wgd.model import Report
+from wgd.reconcile import reconcile
+from wgd.silence import Listener
 
 A, B = ("198.51.100.15", 51820), ("203.0.113.9", 40000)
 WANT = Peer("wg0", key("hub-1"), frozenset(), endpoint=A, configured="hub.example:51820")
@@ -108,13 +114,13 @@ def test_prefixes_can_be_exchanged() -> None:
     assert report.converged and len({id(outcome.op) for outcome in report.outcomes}) == 1
 
 
-def test_a_prefix_that_goes_is_taken_by_a_peer_that_goes() -> None:
+def test_a_prefix_that_goes_is_removed_by_name() -> None:
     """Never REPLACE_ALLOWEDIPS, which leaves a gap for those that stay."""
     report = run(converged(hub(ONE, TWO)), hub(ONE, peer("two", "172.27.0.3/32")))
-    took, went = edits(report)
     assert report.converged
-    assert took.add_allowed_ips == networks(WEBCAMS) and took.public_key == went.public_key and went.remove
-    assert took.public_key not in (key("one"), key("two"))
+    assert edits(report) == [
+        PeerEdit(key("two"), "two", only_existing=True, remove_allowed_ips=networks(WEBCAMS))
+    ]
 
 
 def test_a_removed_peers_prefix_can_go_to_another() -> None:
@@ -122,11 +128,15 @@ def test_a_removed_peers_prefix_can_go_to_another() -> None:
     assert report.converged and [edit.remove for edit in edits(report)] == [False, True]
 
 
-def test_a_leftover_of_a_crash_goes() -> None:
-    kernel, wanted = converged(hub(ONE, TWO)), hub(ONE, peer("two", "172.27.0.3/32"))
-    dummy = edits(run(converged(hub(ONE, TWO)), wanted))[0]
-    kernel.edit_peer("wg0", dummy)
-    assert run(kernel, wanted).converged and len(kernel.dump("peer")) == 2
+def test_another_public_key_takes_over_in_one_message() -> None:
+    """Its prefixes move to the new key before the old one goes."""
+    new = replace(ONE, public_key=key("one's new phone"))
+    report = run(converged(hub(ONE, TWO)), hub(new, TWO))
+    assert report.converged and len({id(outcome.op) for outcome in report.outcomes}) == 1
+    assert [(edit.public_key, edit.remove) for edit in edits(report)] == [
+        (new.public_key, False),
+        (ONE.public_key, True),
+    ]
 
 
 PSK = private_key("psk")
@@ -173,3 +183,97 @@ def test_a_peer_that_went_meanwhile_is_not_made_by_an_edit() -> None:
 def test_what_the_peer_is_called_is_no_difference() -> None:
     kernel = converged(hub(ONE))
     assert run(kernel, hub(replace(ONE, name="renamed"))).plan.in_sync
+
+
+def listening(
+    kernel: FakeKernel, wanted: Config, listener: Listener, steady: float, now: float = NOW
+) -> Report:
+    """One pass of a daemon, at that time of its steady clock."""
+    return reconcile(kernel, wanted, resolved(wanted), now, listen=lambda seen: listener.listen(seen, steady))
+
+
+SPOKE = ("wg0", key("one"))
+
+
+def test_a_hub_forgets_where_a_silent_peer_was() -> None:
+    kernel, wanted, listener = converged(hub(ONE, TWO)), hub(ONE, TWO), Listener()
+    kernel.roam(*SPOKE, B)
+    assert listening(kernel, wanted, listener, 0.0).plan.in_sync
+    assert listening(kernel, wanted, listener, 539.0).plan.in_sync
+    report = listening(kernel, wanted, listener, 540.0, NOW + 540)
+    (edit,) = edits(report)
+    assert edit == PeerEdit(
+        key("one"),
+        "one",
+        only_existing=True,
+        endpoint=NOWHERE,
+        stripped=Stripped("203.0.113.9:40000", NOW + 540),
+    )
+    assert report.plan.changes[0].fields == (("endpoint", "203.0.113.9:40000", "none"),)
+    assert report.converged and listening(kernel, wanted, listener, 2000.0).plan.in_sync
+
+
+@pytest.mark.parametrize("after", [0, 60], ids=["never", "sooner"])
+def test_how_long_a_hub_remembers_is_configurable(after: int) -> None:
+    wanted = config(replace(HUB, peers=(ONE,), forwards=(), strip_after=after))
+    kernel, listener = converged(wanted), Listener()
+    kernel.roam(*SPOKE, B)
+    listening(kernel, wanted, listener, 0.0)
+    assert len(edits(listening(kernel, wanted, listener, 60.0))) == (1 if after else 0)
+
+
+def test_a_peer_that_a_hub_dials_is_never_forgotten() -> None:
+    dialled = replace(ONE, endpoint=Endpoint(*A), persistent_keepalive=25)
+    kernel, listener = converged(hub(dialled)), Listener()
+    listening(kernel, hub(dialled), listener, 0.0)
+    assert listening(kernel, hub(dialled), listener, 10_000.0).plan.in_sync
+
+
+def test_who_was_heard_is_not_forgotten() -> None:
+    kernel, wanted, listener = converged(hub(ONE)), hub(ONE), Listener()
+    for steady in range(0, 3000, 300):
+        kernel.roam(*SPOKE, B)
+        assert listening(kernel, wanted, listener, steady).plan.in_sync
+
+
+def test_a_call_that_nobody_answers_goes_to_the_configured_endpoint_again() -> None:
+    wanted, listener = config(SPOKE_1), Listener()
+    kernel = converged(wanted)
+    kernel.roam("wg0", key("hub-1"), B)
+    pushed = []
+    for steady in range(0, 300, 5):
+        kernel.call("wg0", key("hub-1"))
+        done = listening(kernel, wanted, listener, steady)
+        pushed += [(steady, edit.endpoint) for edit in edits(done)]
+    assert pushed == [(140, A)], "135 s after the first call that was noticed"
+
+
+STEPS = ("pass", "handshake", "call", "roam")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(STEPS), st.integers(-172_800, 172_800)), max_size=60),
+    st.sampled_from(("hub", "spoke")),
+)
+def test_a_clock_that_jumps_changes_nothing(steps: list[tuple[str, int]], role: str) -> None:
+    """The same events, with a wall clock that runs straight and with one that jumps up to two days."""
+    wanted, who = (hub(ONE), key("one")) if role == "hub" else (config(SPOKE_1), key("hub-1"))
+    told = [endpoints_told(wanted, who, [(step, jump * wild) for step, jump in steps]) for wild in (0, 1)]
+    assert told[0] == told[1]
+
+
+def endpoints_told(wanted: Config, who: bytes, steps: list[tuple[str, int]]) -> list[tuple[int, object]]:
+    """When (by the steady clock) which endpoint was set."""
+    kernel, listener = converged(wanted), Listener()
+    told: list[tuple[int, object]] = []
+    for number, (step, jump) in enumerate(steps):
+        steady, wall = 20 * number, NOW + 20 * number + jump
+        if step == "handshake":
+            kernel.shake_hands("wg0", who, wall)
+        elif step == "call":
+            kernel.call("wg0", who)
+        elif step == "roam":
+            kernel.roam("wg0", who, ("203.0.113.9", 40000 + number))
+        done = listening(kernel, wanted, listener, steady, wall)
+        told += [(steady, edit.endpoint) for edit in edits(done)]
+    return told

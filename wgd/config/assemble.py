@@ -124,6 +124,7 @@ class _Assembly:
             peers=peers,
             forwards=forwards,
             masquerades=masquerades,
+            strip_after=main.strip_after,
         )
 
     def _private_key(self) -> Secret | None:

@@ -139,12 +139,17 @@ class Masquerade:
     target: Side
 
 
+STRIP_AFTER = 540
+"""Seconds: by then WireGuard has erased the keys of a session that nobody renewed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One `/etc/wgd/NAME.toml` with its drop-ins.
 
     `private_key` is clamped. `listen_port` None: whatever the kernel chose stays. `mtu` None: the
     kernel's default; 0: "auto". `networks` holds those of `wgd.toml` too. Peers are in file order.
+    `strip_after`: seconds of silence after which a hub forgets where a peer was; 0: never.
     """
 
     name: str
@@ -161,6 +166,7 @@ class Interface:
     peers: tuple[Peer, ...] = ()
     forwards: tuple[Forward, ...] = ()
     masquerades: tuple[Masquerade, ...] = ()
+    strip_after: int = STRIP_AFTER
 
     def peer(self, name: str) -> Peer | None:
         """The peer of that name."""

@@ -31,6 +31,7 @@ class InterfaceDraft:
     adopt: bool
     enabled: bool
     forwarding: Forwarding | None
+    strip_after: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wgd.config import addresses, values
-from wgd.config.document import Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, IPNetwork, PortRange, Role
 from wgd.config.draft import ForwardDraft, InterfaceDraft, MasqueradeDraft, NetworkDraft, PeerDraft, Words
 from wgd.config.names import name_fault
 from wgd.config.source import Placed
@@ -33,6 +33,10 @@ def interface(table: Table) -> InterfaceDraft:
     adopt = table.optional("adopt", values.boolean)
     enabled = table.optional("enabled", values.boolean)
     forwarding = table.optional("forwarding", values.choice(Forwarding))
+    strip_after = table.optional("strip_after", values.number(0, 2**31, "a number of seconds"))
+    if strip_after is not None and role is not Role.HUB:
+        hint = 'delete the line, or add role = "hub": a spoke keeps the endpoints it was told'
+        table.error(table.where / "strip_after", "is for a hub", hint)
     table.close(Section.INTERFACE)
     return InterfaceDraft(
         where=table.where,
@@ -46,6 +50,7 @@ def interface(table: Table) -> InterfaceDraft:
         adopt=adopt is True,
         enabled=enabled is not False,
         forwarding=forwarding,
+        strip_after=STRIP_AFTER if strip_after is None else strip_after,
     )
 
 

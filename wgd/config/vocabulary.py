@@ -29,6 +29,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "adopt",
         "enabled",
         "forwarding",
+        "strip_after",
     ),
     Section.PEER: (
         "public_key",

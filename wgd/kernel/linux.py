@@ -5,15 +5,14 @@ Only tables and notes here. It keeps nothing between calls but whether this kern
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from wgd.kernel import devices, links, nftables, routes, rtnetlink, sysctl, uapi, wireguard
-from wgd.kernel.notes import ENDPOINTS, SYSCTL, Notes
+from wgd.kernel.notes import STARTS, SYSCTL, Notes
+from wgd.kernel.whereabouts import WhereaboutNotes
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
@@ -38,7 +37,8 @@ class LinuxKernel:
         self._run_dir = run_dir
         self._sockets = sockets
         self._sysctls = Notes(run_dir, SYSCTL)
-        self._endpoints = Notes(run_dir, ENDPOINTS)
+        self._whereabouts = WhereaboutNotes(run_dir)
+        self._starts = Notes(run_dir, STARTS)
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
             "link": lambda: links.dump(sockets),
             "address": rtnetlink.addresses,
@@ -81,48 +81,25 @@ class LinuxKernel:
         return "kernel" if wireguard.supported() else "userspace"
 
     def _peers(self) -> list[Peer]:
-        pushed = self._endpoints.read()
-        found = devices.peers(self._sockets)
-        if not pushed:
-            return found
-        return [
-            dataclasses.replace(peer, pushed=pushed[note])
-            if (note := _note(peer.interface, peer.public_key)) in pushed
-            else peer
-            for peer in found
-        ]
+        return self._whereabouts.annotate(devices.peers(self._sockets))
 
     def _set_peers(self, op: PeersSet) -> None:
         failures = devices.set_peers(self._sockets, op.interface, op.edits)
         refused = {edit.public_key for edit, _ in failures}
-        done = [edit for edit in op.edits if edit.public_key not in refused]
-        removed = {_note(op.interface, edit.public_key) for edit in done if edit.remove}
-        pushed = {
-            _note(op.interface, edit.public_key): edit.configured
-            for edit in done
-            if edit.endpoint is not None and edit.configured is not None and not edit.remove
-        }
-        self._note_endpoints(lambda note: note not in removed, pushed)
+        self._whereabouts.note(op.interface, (edit for edit in op.edits if edit.public_key not in refused))
         if failures:
             raise devices.refusal(op.interface, failures)
 
     def _create_link(self, op: LinkCreate) -> None:
-        links.create(op, self._sockets, self._run_dir)
-        self._forget_endpoints(op.name)
+        links.create(op, self._sockets, self._run_dir, self._starts)
+        self._starts.drop(op.name)
+        self._whereabouts.forget(op.name)
+
+    def _change_link(self, op: LinkSet) -> None:
+        links.change(op)
+        if op.group is not None:
+            self._starts.drop(op.name)
 
     def _delete_link(self, op: LinkDelete) -> None:
         links.delete(op, self._sockets)
-        self._forget_endpoints(op.name)
-
-    def _forget_endpoints(self, interface: str) -> None:
-        self._note_endpoints(lambda note: not note.startswith(f"{interface} "), {})
-
-    def _note_endpoints(self, keep: Callable[[str], bool], new: Mapping[str, str]) -> None:
-        old = self._endpoints.read()
-        notes = {note: configured for note, configured in old.items() if keep(note)} | dict(new)
-        if notes != old:
-            self._endpoints.write(notes)
-
-
-def _note(interface: str, public_key: bytes) -> str:
-    return f"{interface} {base64.b64encode(public_key).decode()}"
+        self._whereabouts.forget(op.name)

@@ -16,6 +16,10 @@ from wgd.errors import KernelError
 SYSCTL = "sysctl.json"
 """Path under /proc/sys → the value before wgd wrote another."""
 ENDPOINTS = "endpoints.json"
+STRIPPED = "stripped.json"
+"""Interface and public key → when an endpoint was taken away, in seconds since the epoch, and which."""
+STARTS = "starts.json"
+"""Interface → number of the process that was started for it and has not our mark yet."""
 """Interface and public key → the configured endpoint last pushed."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from errno import EPROTO
 from functools import lru_cache
@@ -16,9 +16,11 @@ from pathlib import Path
 
 from wgd.config import x25519
 from wgd.errors import KernelError
+from wgd.endpoints import SocketAddress
 from wgd.kernel.netlink import refusals
+from wgd.kernel import dropping
 from wgd.kinds.device import Device, DeviceSet
-from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, SocketAddress
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
 
 SOCKETS = Path("/run/wireguard")
@@ -57,9 +59,9 @@ def set_device(sockets: Path, op: DeviceSet) -> None:
     _ask(sockets, op.interface, f"set up {op.interface}", device_text(op))
 
 
-def set_peers(sockets: Path, interface: str, edits: Iterable[PeerEdit]) -> None:
+def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> None:
     """Applies the edits in order, up to the first that is refused; nothing is rolled back."""
-    _ask(sockets, interface, f"set peers of {interface}", peers_text(edits))
+    _ask(sockets, interface, f"set peers of {interface}", peers_text(dropping.over_dummy(interface, edits)))
 
 
 def _connect(sockets: Path, interface: str) -> socket.socket:
@@ -176,7 +178,7 @@ def device_text(op: DeviceSet) -> str:
 
 
 def peers_text(edits: Iterable[PeerEdit]) -> str:
-    """The request for these edits, in order."""
+    """The request for these edits, in order. It cannot name a prefix to be removed."""
     return "set=1\n" + "".join(f"{line}\n" for edit in edits for line in _edit_lines(edit))
 
 

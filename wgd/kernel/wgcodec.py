@@ -13,10 +13,11 @@ from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
 
 from wgd.config.document import IPNetwork
+from wgd.endpoints import SocketAddress
 from wgd.kernel.netlink import U16, U32, U64, attribute, attributes, elements, nest
 from wgd.kernel.rtnetlink import index_of
 from wgd.kinds.device import Device, DeviceSet
-from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, SocketAddress
+from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
 
 GET_DEVICE, SET_DEVICE = 0, 1
@@ -29,7 +30,8 @@ _PEER_KEY, _PEER_PSK, _PEER_FLAGS, _PEER_ENDPOINT, _PEER_KEEPALIVE = 1, 2, 3, 4,
 _PEER_HANDSHAKE, _PEER_RECEIVED, _PEER_SENT, _PEER_ALLOWED_IPS, _PEER_PROTOCOL = 6, 7, 8, 9, 10
 _REMOVE_ME, _UPDATE_ONLY = 1, 4
 
-_IP_FAMILY, _IP_ADDRESS, _IP_LENGTH = 1, 2, 3
+_IP_FAMILY, _IP_ADDRESS, _IP_LENGTH, _IP_FLAGS = 1, 2, 3, 4
+_IP_REMOVE_ME = 1
 
 _TIME = Struct("=qq")
 _IPV4 = Struct("=H2s4s8x")
@@ -49,7 +51,7 @@ _Parsed = tuple[bytes, bytes, int, int, int, int, int, dict[int, bytes]]
 _MESSAGE_ROOM = 60_000
 """A nested attribute holds 64 KiB; this leaves room for what surrounds the peers."""
 _ALLOWED_IPS_AT_ONCE = 1_000
-"""At most 40 bytes each."""
+"""At most 48 bytes each."""
 
 
 def get_device(interface: str) -> bytes:
@@ -99,10 +101,11 @@ def _pieces(edit: PeerEdit) -> Iterator[bytes]:
         changes.append(attribute(_PEER_ENDPOINT, pack_endpoint(edit.endpoint)))
     if edit.persistent_keepalive is not None:
         changes.append(attribute(_PEER_KEEPALIVE, U16.pack(edit.persistent_keepalive)))
-    allowed = edit.add_allowed_ips
+    allowed = [_pack_prefix(prefix) for prefix in edit.add_allowed_ips]
+    allowed += [_pack_prefix(prefix, _IP_REMOVE_ME) for prefix in edit.remove_allowed_ips]
     for start in range(0, max(len(allowed), 1), _ALLOWED_IPS_AT_ONCE):
         portion = allowed[start : start + _ALLOWED_IPS_AT_ONCE]
-        yield nest(0, *changes, *([nest(_PEER_ALLOWED_IPS, *map(_pack_prefix, portion))] if portion else ()))
+        yield nest(0, *changes, *([nest(_PEER_ALLOWED_IPS, *portion)] if portion else ()))
         changes = [key, attribute(_PEER_FLAGS, U32.pack(_UPDATE_ONLY))]
 
 
@@ -110,13 +113,14 @@ def _name(interface: str) -> bytes:
     return attribute(_IFNAME, interface.encode() + b"\0")
 
 
-def _pack_prefix(prefix: IPNetwork) -> bytes:
+def _pack_prefix(prefix: IPNetwork, flags: int = 0) -> bytes:
     family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
     return nest(
         0,
         attribute(_IP_FAMILY, U16.pack(family)),
         attribute(_IP_ADDRESS, prefix.network_address.packed),
         attribute(_IP_LENGTH, bytes([prefix.prefixlen])),
+        attribute(_IP_FLAGS, U32.pack(flags)) if flags else b"",
     )
 
 

@@ -5,11 +5,12 @@ It never starts from a clean slate: a device is only ever edited, so that no ses
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from errno import ENOENT, EOPNOTSUPP
 
 from wgd.errors import KernelError
-from wgd.kernel import netlink, wgcodec
+from wgd.kernel import dropping, netlink, wgcodec
 from wgd.kernel.netlink import U16, Netlink, attribute, attributes
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import Peer, PeerEdit
@@ -41,6 +42,8 @@ def set_device(op: DeviceSet) -> None:
 
 def set_peers(interface: str, edits: Sequence[PeerEdit]) -> None:
     """Applies the edits in order, up to the first that is refused; nothing is rolled back."""
+    if not dropping.by_name(os.uname().release):
+        edits = dropping.over_dummy(interface, edits)
     _request(f"set peers of {interface}", wgcodec.set_peers(interface, edits))
 
 

@@ -2,38 +2,44 @@
 
 Marker: its link; a peer on a link of ours that no file lists is a leftover.
 Quirks: re-adding a peer loses its session, counters, endpoint and the replay floor of its handshakes, so a
-    peer is only ever edited. REPLACE_ALLOWEDIPS leaves a gap, so prefixes are appended; one that goes is
-    moved to a dummy peer, which is then removed. Adding a prefix to another peer moves it there.
-    A configured endpoint is a hint: the live one is where the peer is.
+    peer is only ever edited. REPLACE_ALLOWEDIPS leaves a gap, so prefixes come and go one by one. Adding a
+    prefix to another peer moves it there. A configured endpoint is a hint, see `wgd.endpoints`.
 Deletes when: it stands on a link of ours and no enabled, unexpired peer has its public key.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import ipaddress
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import Config, Interface, IPNetwork
 from wgd.config.document import Peer as ConfiguredPeer
+from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
+from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Secret, Stage, State
 from wgd.protocols import Kind
 
-SocketAddress = tuple[str, int]
-"""An address without brackets, and a port."""
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """An endpoint that was taken away, as text, and when, in seconds since the epoch."""
+
+    endpoint: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One peer of a device.
 
-    Wanted: `endpoint` is where to start looking (None: wait for the peer), `configured` the text it comes
-    from. Observed: `endpoint` is the live one, `pushed` the configured text that wgd last set (this boot),
-    `last_handshake` seconds since the epoch (0: never), `received`/`sent` bytes.
-    `allowed_ips` has each prefix once.
+    Wanted: `endpoint` is where to start looking (None: wait for the peer; NOWHERE: forget it), `configured`
+    the text it comes from, `lost` whether it is to replace a live one. Observed: `endpoint` is the live one,
+    `pushed` the configured text that wgd last set (this boot), `stripped` the endpoint it had until wgd took
+    it away, `last_handshake` seconds since the epoch (0: never), `received`/`sent` bytes. `allowed_ips` has
+    each prefix once.
     """
 
     interface: str
@@ -44,7 +50,9 @@ class Peer:
     name: str = ""
     endpoint: SocketAddress | None = None
     configured: str | None = None
+    lost: bool = False
     pushed: str | None = None
+    stripped: Stripped | None = None
     last_handshake: float = 0.0
     received: int = 0
     sent: int = 0
@@ -54,9 +62,10 @@ class Peer:
 class PeerEdit:
     """What to change of one peer; None leaves a thing as it is.
 
-    `add_allowed_ips` are appended (and taken from whoever has them). `preshared_key`: 32 zero bytes remove
-    it. `only_existing`: do not make the peer if it is gone. `remove` wins over everything else.
-    `configured`: the endpoint text to note as pushed.
+    `add_allowed_ips` are appended (and taken from whoever has them), `remove_allowed_ips` taken away if it is
+    this peer that has them. `preshared_key`: 32 zero bytes remove it. `only_existing`: do not make the peer
+    if it is gone. `remove` wins over everything else. To be noted: `configured`, the endpoint text as pushed;
+    `stripped`, what an endpoint of NOWHERE takes away.
     """
 
     public_key: bytes
@@ -67,7 +76,9 @@ class PeerEdit:
     persistent_keepalive: int | None = None
     endpoint: SocketAddress | None = None
     configured: str | None = None
+    stripped: Stripped | None = None
     add_allowed_ips: tuple[IPNetwork, ...] = ()
+    remove_allowed_ips: tuple[IPNetwork, ...] = ()
 
 
 NO_PRESHARED_KEY = Secret(bytes(32))
@@ -92,12 +103,13 @@ def _command(interface: str, edit: PeerEdit) -> str:
     if edit.preshared_key is not None:
         words += ["preshared-key", "/dev/null" if edit.preshared_key == NO_PRESHARED_KEY else "…"]
     if edit.endpoint is not None:
-        host, port = edit.endpoint
-        words += ["endpoint", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+        words += ["endpoint", _endpoint(edit.endpoint)]
     if edit.persistent_keepalive is not None:
         words += ["persistent-keepalive", str(edit.persistent_keepalive or "off")]
-    if edit.add_allowed_ips:
-        words += ["allowed-ips", ",".join(f"+{prefix}" for prefix in edit.add_allowed_ips)]
+    changed = [f"+{prefix}" for prefix in edit.add_allowed_ips]
+    changed += [f"-{prefix}" for prefix in edit.remove_allowed_ips]
+    if changed:
+        words += ["allowed-ips", ",".join(changed)]
     return " ".join(words) + (f"  # {edit.name}" if edit.name else "")
 
 
@@ -128,7 +140,8 @@ class PeerKind(Kind[Peer]):
                 ("persistent_keepalive", str(have.persistent_keepalive), str(want.persistent_keepalive))
             )
         if pushes_endpoint(want, have):
-            found.append(("endpoint", _endpoint(have.endpoint), _endpoint(want.endpoint)))
+            wanted = "none" if want.endpoint == NOWHERE else _endpoint(want.endpoint)
+            found.append(("endpoint", _endpoint(have.endpoint), wanted))
         return tuple(found)
 
     def interface(self, spec: Peer) -> str | None:
@@ -143,7 +156,7 @@ class PeerKind(Kind[Peer]):
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
         for interface in sorted({str(change.interface) for change in changes}):
             of = [change for change in changes if change.interface == interface]
-            edits = tuple(_edits(of, interface))
+            edits = tuple(_edits(of, seen.now))
             yield PeersSet(
                 refs=tuple(change.ref for change in of),
                 needs=self.missing(of[0].after or of[0].before, seen),
@@ -153,19 +166,17 @@ class PeerKind(Kind[Peer]):
 
 
 def pushes_endpoint(want: Peer, have: Peer) -> bool:
-    """Whether the configured endpoint must be set: the peer has none, or the configuration changed."""
+    """Whether the endpoint must be set: the peer has none or is lost, or the configuration changed."""
     if want.endpoint is None or want.endpoint == have.endpoint:
         return False
-    return have.endpoint is None or (have.pushed is not None and have.pushed != want.configured)
+    return have.endpoint is None or want.lost or have.pushed not in (None, want.configured)
 
 
 def _wanted(interface: Interface, peer: ConfiguredPeer, seen: State) -> Peer:
     configured = str(peer.endpoint) if peer.endpoint else None
     addresses = seen.resolved.get(configured or "", ())
-    have: Peer | None = seen.of("peer").get((interface.name, peer.public_key))
-    live = have.endpoint if have else None
-    # One of several addresses of a name that the peer already uses is the right one (round robin).
-    endpoint = live if live in addresses else next(iter(addresses), None)
+    there, leads = _whereabouts(seen, (interface.name, peer.public_key)), _leads(interface.name, seen)
+    forget = stale(interface, configured is not None, there, seen.steady)
     return Peer(
         interface.name,
         peer.public_key,
@@ -173,40 +184,47 @@ def _wanted(interface: Interface, peer: ConfiguredPeer, seen: State) -> Peer:
         peer.preshared_key,
         peer.persistent_keepalive,
         name=peer.name,
-        endpoint=endpoint,
+        endpoint=NOWHERE if forget else target(addresses, there, leads, seen.steady),
         configured=configured,
+        lost=forget or lost(addresses, there, leads, seen.steady),
     )
 
 
-def _edits(changes: Sequence[Change], interface: str) -> Iterator[PeerEdit]:
-    """Additions first (they move prefixes by themselves), then prefixes nobody wants, then removed peers."""
-    sets = [change for change in changes if change.after is not None]
-    for change in sets:
-        edit = _edit(change.before, change.after)
+def _whereabouts(seen: State, key: Hashable) -> Whereabouts:
+    have: Peer | None = seen.of("peer").get(key)
+    if have is None:
+        return Whereabouts()
+    return Whereabouts(have.endpoint, have.last_handshake > 0, seen.silence.get(key))
+
+
+def _leads(own: str, seen: State) -> Leads:
+    def leads(address: SocketAddress) -> bool:
+        routes: Iterable[Route] = seen.of("route").values()
+        return lookup(ipaddress.ip_address(address[0]), routes, without=own) is not None
+
+    return leads
+
+
+def _edits(changes: Sequence[Change], now: float) -> Iterator[PeerEdit]:
+    """First those that stay: what is added to one need not be taken from another. Then those that go."""
+    added = {p for change in changes if change.after for p in change.after.allowed_ips}
+    for change in changes:
+        if change.after is None:
+            continue
+        edit = _edit(change.before, change.after, added, now)
         if edit != PeerEdit(edit.public_key, name=edit.name, only_existing=True):
             yield edit
-    taken = {prefix for change in sets for prefix in change.after.allowed_ips}
-    dropped = [
-        prefix
-        for change in sets
-        if change.before is not None
-        for prefix in _sorted(change.before.allowed_ips - change.after.allowed_ips)
-        if prefix not in taken
-    ]
-    if dropped:
-        dummy = hashlib.sha256(f"wgd allowed IPs on their way out of {interface}".encode()).digest()
-        yield PeerEdit(dummy, name="takes what is removed", add_allowed_ips=tuple(dropped))
-        yield PeerEdit(dummy, remove=True)
     for change in changes:
         if change.after is None:
             yield PeerEdit(change.before.public_key, name=change.before.name, remove=True)
 
 
-def _edit(have: Peer | None, want: Peer) -> PeerEdit:
+def _edit(have: Peer | None, want: Peer, added: Container[IPNetwork], now: float) -> PeerEdit:
     old = have or Peer(want.interface, want.public_key, frozenset())
     push = pushes_endpoint(want, old)
     psk = want.preshared_key or NO_PRESHARED_KEY
     keepalive = want.persistent_keepalive
+    strips = push and want.endpoint == NOWHERE
     return PeerEdit(
         want.public_key,
         name=want.name,
@@ -215,7 +233,9 @@ def _edit(have: Peer | None, want: Peer) -> PeerEdit:
         persistent_keepalive=keepalive if keepalive != old.persistent_keepalive else None,
         endpoint=want.endpoint if push else None,
         configured=want.configured if push else None,
+        stripped=Stripped(_endpoint(old.endpoint), now) if strips else None,
         add_allowed_ips=_sorted(want.allowed_ips - old.allowed_ips),
+        remove_allowed_ips=_sorted(p for p in old.allowed_ips - want.allowed_ips if p not in added),
     )
 
 
@@ -235,4 +255,4 @@ def _endpoint(endpoint: SocketAddress | None) -> str:
     if endpoint is None:
         return "none"
     host, port = endpoint
-    return f"{ipaddress.ip_address(host)}:{port}" if ":" not in host else f"[{host}]:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

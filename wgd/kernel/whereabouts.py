@@ -1,0 +1,76 @@
+"""What no kernel tells of a peer's endpoint: which text wgd last pushed, and which endpoint it took away.
+
+Losing it loses convenience: a changed text is then not pushed to a peer that has a live endpoint.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from wgd.kernel.notes import ENDPOINTS, STRIPPED, Notes
+from wgd.kinds.peer import Peer, PeerEdit, Stripped
+
+
+class WhereaboutNotes:
+    """Two files of notes by interface and public key."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._pushed = Notes(run_dir, ENDPOINTS)
+        self._stripped = Notes(run_dir, STRIPPED)
+
+    def annotate(self, peers: list[Peer]) -> list[Peer]:
+        """The peers with what is noted of them."""
+        pushed, stripped = self._pushed.read(), self._stripped.read()
+        if not pushed and not stripped:
+            return peers
+        return [_annotated(peer, pushed, stripped) for peer in peers]
+
+    def note(self, interface: str, edits: Iterable[PeerEdit]) -> None:
+        """What these edits, which were done, mean for the notes."""
+        edited = {_name(interface, edit.public_key): edit for edit in edits}
+        removed = {name for name, edit in edited.items() if edit.remove}
+        pushed, stripped = {}, {}
+        for name, edit in edited.items():
+            if edit.endpoint is None or edit.remove:
+                continue
+            if edit.configured is not None:
+                pushed[name] = edit.configured
+            if edit.stripped is not None:
+                stripped[name] = f"{edit.stripped.at} {edit.stripped.endpoint}"
+        _rewrite(self._pushed, lambda name: name not in removed, pushed)
+        _rewrite(self._stripped, lambda name: name not in removed, stripped)
+
+    def forget(self, interface: str) -> None:
+        """The interface is gone, or another one."""
+        for notes in (self._pushed, self._stripped):
+            _rewrite(notes, lambda name: not name.startswith(f"{interface} "), {})
+
+
+def _annotated(peer: Peer, pushed: Mapping[str, str], stripped: Mapping[str, str]) -> Peer:
+    name = _name(peer.interface, peer.public_key)
+    taken = _parse(stripped[name]) if peer.endpoint is None and name in stripped else None
+    if taken is None and name not in pushed:
+        return peer
+    return dataclasses.replace(peer, pushed=pushed.get(name), stripped=taken)
+
+
+def _parse(note: str) -> Stripped | None:
+    at, _, endpoint = note.partition(" ")
+    try:
+        return Stripped(endpoint, float(at))
+    except ValueError:
+        return None
+
+
+def _rewrite(notes: Notes, keep: Callable[[str], bool], new: Mapping[str, str]) -> None:
+    old = notes.read()
+    now = {name: text for name, text in old.items() if keep(name)} | dict(new)
+    if now != old:
+        notes.write(now)
+
+
+def _name(interface: str, public_key: bytes) -> str:
+    return f"{interface} {base64.b64encode(public_key).decode()}"
