@@ -33,6 +33,8 @@ allowed_ips = ["172.27.0.9/32"]
 CAMERA_RANGE = "10.11.12.0/24"
 LEVEL = re.compile(r"^<\d>")
 """How the log tells the journal how grave a line is; the journal does not show it."""
+LAST = 12
+"""Lines of each log that are shown when a step fails."""
 PING_EVERY = 0.01
 """Seconds between two pings: an outage of that length shows."""
 
@@ -236,7 +238,9 @@ def _show_journal(log: Path, about: str) -> None:
 
 def _show_logs(logs: Path) -> None:
     for log in sorted(logs.iterdir()):
-        print(f"\n{log.stem}'s log:\n{_indented(log.read_text().rstrip())}")
+        lines = [LEVEL.sub("", line) for line in log.read_text().splitlines()]
+        end = "\n".join(lines[-LAST:])
+        print(f"\n{log.stem}'s log, its end:\n{_indented(end)}")
 
 
 def _indented(text: str) -> str:

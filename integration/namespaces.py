@@ -6,6 +6,7 @@ Nothing here may change what the process was started in: `isolate` comes first.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 NO_RIGHTS = (
     "network namespaces are not allowed here: run this as root (sudo), or let unprivileged users make them"
     " (Ubuntu 24.04: sysctl kernel.apparmor_restrict_unprivileged_userns=0); a container must be privileged"
+)
+NO_MORE = (
+    "no more namespaces are allowed here (sysctl user.max_user_namespaces, user.max_net_namespaces and "
+    "user.max_mnt_namespaces; 0 forbids them): raise them, or try as root (sudo)"
 )
 
 
@@ -62,8 +67,12 @@ def isolate() -> None:
             Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
             Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
         mount("none", "/", flags=MS_REC | MS_PRIVATE)
-    except PermissionError as error:
-        raise NoNamespaces(NO_RIGHTS) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise NoNamespaces(NO_MORE) from error
+        if isinstance(error, PermissionError):
+            raise NoNamespaces(NO_RIGHTS) from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
