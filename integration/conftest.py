@@ -22,6 +22,9 @@ NEEDS_A_MACHINE = Path(__file__).parent / "systemd"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lane", choices=LANES, help="kernel where there is WireGuard in it, else userspace")
+    parser.addoption(
+        "--thorough", action="store_true", help="every point of a crash, 2,000 transitions: minutes"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,6 +76,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def lane(request: pytest.FixtureRequest) -> str:
     return str(request.config.getoption("lane"))
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("thorough"))
 
 
 @pytest.fixture

@@ -6,53 +6,62 @@ Changes are rare and go through pyroute2. It takes a quarter of a second to impo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EEXIST, ENODEV
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wgd.errors import KernelError
 from wgd.kernel import rtnetlink, uapi, userspace
 from wgd.kernel.netlink import absent_is_done
+from wgd.kernel.notes import Notes
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.model import OURS
 
 _TUN = "tun"
+NONE_STARTED: Mapping[str, str] = MappingProxyType({})
 
 
-def dump(sockets: Path) -> list[Link]:
-    """All links; a TUN device with a living WireGuard process behind it is a WireGuard interface."""
-    return [_recognised(link, sockets) for link in rtnetlink.links()]
+def dump(sockets: Path, starts: Mapping[str, str] = NONE_STARTED) -> list[Link]:
+    """All links; a TUN device with a living WireGuard process behind it is a WireGuard interface.
+
+    `starts`: the notes of processes that were started and whose device may lack our mark.
+    """
+    return [_recognised(link, sockets, starts) for link in rtnetlink.links()]
 
 
 def find(name: str, sockets: Path) -> Link | None:
     """The link of that name."""
     link = rtnetlink.link(name)
-    return _recognised(link, sockets) if link else None
+    return _recognised(link, sockets, NONE_STARTED) if link else None
 
 
-def _recognised(link: Link, sockets: Path) -> Link:
-    if link.kind == _TUN and uapi.answers(sockets, link.name):
-        return dataclasses.replace(link, kind=USERSPACE)
-    return link
+def _recognised(link: Link, sockets: Path, starts: Mapping[str, str]) -> Link:
+    if link.kind != _TUN or (pid := uapi.listener(sockets, link.name)) is None:
+        return link
+    unfinished = link.group != OURS and starts.get(link.name) == str(pid)
+    return dataclasses.replace(link, kind=USERSPACE, unfinished=unfinished)
 
 
-def create(op: LinkCreate, sockets: Path, owner: Path) -> None:
+def create(op: LinkCreate, sockets: Path, owner: Path, starts: Notes) -> None:
     """Makes the interface, down, with our mark."""
     if op.userspace:
-        _create_userspace(op, sockets, owner)
+        _create_userspace(op, sockets, owner, starts)
         return
     mtu = {"mtu": op.mtu} if op.mtu else {}
     with _pyroute2(f"make {op.name}") as ipr:
         ipr.link("add", ifname=op.name, kind=KERNEL, group=OURS, **mtu)
 
 
-def _create_userspace(op: LinkCreate, sockets: Path, owner: Path) -> None:
+def _create_userspace(op: LinkCreate, sockets: Path, owner: Path, starts: Notes) -> None:
     if rtnetlink.link(op.name) is not None:
         raise KernelError(f"make {op.name}", EEXIST, "there is an interface of that name")
     try:
-        userspace.start(sockets, op.name, owner)
+        userspace.start(
+            sockets, op.name, owner, lambda pid: starts.write({**starts.read(), op.name: str(pid)})
+        )
         change(LinkSet(refs=op.refs, name=op.name, mtu=op.mtu or None, group=OURS))
     except BaseException:
         # Without our mark nobody would know whose it is. A process ends with its device.

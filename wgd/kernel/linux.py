@@ -40,7 +40,7 @@ class LinuxKernel:
         self._whereabouts = WhereaboutNotes(run_dir)
         self._starts = Notes(run_dir, STARTS)
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
-            "link": lambda: links.dump(sockets),
+            "link": lambda: links.dump(sockets, self._starts.read()),
             "address": rtnetlink.addresses,
             "route": routes.routes,
             "device": lambda: devices.devices(sockets),
@@ -50,7 +50,7 @@ class LinuxKernel:
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
             LinkCreate: self._create_link,
-            LinkSet: links.change,
+            LinkSet: self._change_link,
             LinkUp: links.up,
             LinkDelete: self._delete_link,
             AddressAdd: rtnetlink.add_address,

@@ -6,7 +6,6 @@ Losing one loses convenience, never correctness: a missing or broken file reads 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +15,11 @@ from wgd.errors import KernelError
 SYSCTL = "sysctl.json"
 """Path under /proc/sys → the value before wgd wrote another."""
 ENDPOINTS = "endpoints.json"
+"""Interface and public key → the configured endpoint last pushed."""
 STRIPPED = "stripped.json"
 """Interface and public key → when an endpoint was taken away, in seconds since the epoch, and which."""
 STARTS = "starts.json"
 """Interface → number of the process that was started for it and has not our mark yet."""
-"""Interface and public key → the configured endpoint last pushed."""
 
 
 class Notes:
@@ -39,9 +38,15 @@ class Notes:
             return {}
         return {key: value for key, value in found.items() if isinstance(value, str)}
 
+    def drop(self, name: str) -> None:
+        """Without this one, if it is there. Raises KernelError."""
+        notes = self.read()
+        if notes.pop(name, None) is not None:
+            self.write(notes)
+
     def write(self, notes: Mapping[str, str]) -> None:
         """Replaces them all, atomically. Raises KernelError."""
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        new = self._path.with_name(f".{self._path.name}.new")
         try:
             self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             new.write_text(json.dumps(notes, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -13,17 +13,19 @@ from contextlib import closing
 from errno import EPROTO
 from functools import lru_cache
 from pathlib import Path
+from struct import Struct
 
 from wgd.config import x25519
-from wgd.errors import KernelError
 from wgd.endpoints import SocketAddress
-from wgd.kernel.netlink import refusals
+from wgd.errors import KernelError
 from wgd.kernel import dropping
+from wgd.kernel.netlink import refusals
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
 
 SOCKETS = Path("/run/wireguard")
+_CREDENTIALS = Struct("=iII")  # process, user, group
 _PATIENCE = 10.0
 """Seconds to wait for a process that listens but does not answer."""
 
@@ -37,11 +39,19 @@ def path(sockets: Path, interface: str) -> Path:
 
 def answers(sockets: Path, interface: str) -> bool:
     """Whether a process listens for this interface, to us. A socket that a dead one left does not."""
+    return listener(sockets, interface) is not None
+
+
+def listener(sockets: Path, interface: str) -> int | None:
+    """The number of the process that began to listen for this interface: the one that was started, even if
+    it has left the work to a child. None: nobody listens."""
     try:
-        _connect(sockets, interface).close()
+        with closing(_connect(sockets, interface)) as connection:
+            packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     except OSError:
-        return False
-    return True
+        return None
+    pid: int = _CREDENTIALS.unpack(packed)[0]
+    return pid
 
 
 def device(sockets: Path, interface: str) -> Device:

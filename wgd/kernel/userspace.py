@@ -2,6 +2,9 @@
 
 The process must outlive wgd: a session of its own, no file of ours open, nothing it could write to. One that
 did not get as far as working is ended, and no other process ever is.
+
+Until its device has our mark only its number tells whose it is. So it waits, before it does anything, until
+that is noted; a wgd that dies before that leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOTSUP, ETIMEDOUT
 from pathlib import Path
@@ -24,13 +28,17 @@ _PROGRAM = "wireguard-go"
 _CHOICE = "WG_QUICK_USERSPACE_IMPLEMENTATION"
 _NOT_FOR_IT = ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 """What would keep it in the foreground, make it write, or let it speak to the service manager as wgd."""
+_ONCE_TOLD = ("sh", "-c", 'read -r _ && exec "$@" < /dev/null', "sh")
+"""Waits for a line and becomes the program, with the same number; without a line it ends."""
 _PATIENCE = 5.0
 _PAUSE = 0.01
 _TUN = Path("/dev/net/tun")
 
 
-def start(sockets: Path, interface: str, owner: Path) -> None:
+def start(sockets: Path, interface: str, owner: Path, note: Callable[[int], None]) -> None:
     """Starts the process, and waits until its device and its socket are there. Raises KernelError.
+
+    `note` is told the process's number before it makes anything.
 
     It runs as the user that `owner`, a directory of the daemon's, belongs to.
     """
@@ -39,8 +47,8 @@ def start(sockets: Path, interface: str, owner: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
     with refusals(doing):
         started = subprocess.Popen(
-            [*_as(owner), program, interface],
-            stdin=subprocess.DEVNULL,
+            [*_ONCE_TOLD, *_as(owner), program, interface],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -48,10 +56,18 @@ def start(sockets: Path, interface: str, owner: Path) -> None:
             env=environment,
         )
     try:
+        note(started.pid)
+        _tell(started)
         _wait(started, sockets, interface, doing)
     except BaseException:
         _end(started)
         raise
+
+
+def _tell(started: subprocess.Popen[bytes]) -> None:
+    assert started.stdin is not None
+    with suppress(BrokenPipeError), started.stdin as told:
+        told.write(b"\n")
 
 
 def _program() -> str:

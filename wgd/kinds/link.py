@@ -1,6 +1,6 @@
 """Kind `link`: the WireGuard interface itself.
 
-Marker: link group 119.
+Marker: link group 119; for a process that a wgd started and could not mark, a note of its number.
 Quirks: a TUN device (wireguard-go) takes its group only after it was made; an MTU below 1280 removes IPv6
     addresses for good; taking a link down drops its routes without a word.
 Deletes when: it carries the group and no enabled file claims its name.
@@ -30,7 +30,8 @@ LEAST_IPV6_MTU = 1280
 @dataclass(frozen=True, slots=True)
 class Link:
     """A network interface. `mtu` None: not managed. `kind` is `KERNEL`, `USERSPACE` (a TUN device with a
-    WireGuard socket), or whatever else rtnetlink calls it. `up` is the administrative state."""
+    WireGuard socket), or whatever else rtnetlink calls it. `up` is the administrative state.
+    `unfinished`: its process was started by a wgd that died before it could set the group."""
 
     name: str
     kind: str
@@ -38,6 +39,7 @@ class Link:
     up: bool = True
     group: int = OURS
     index: int = 0
+    unfinished: bool = False
 
     @property
     def wireguard(self) -> bool:
@@ -109,7 +111,7 @@ class LinkKind(Kind[Link]):
             yield Link(interface.name, kind, wanted_mtu(interface, seen))
 
     def owns(self, have: Link, seen: State) -> bool:
-        return have.group == OURS and have.wireguard
+        return (have.group == OURS or have.unfinished) and have.wireguard
 
     def differences(self, want: Link, have: Link) -> tuple[tuple[str, str, str], ...]:
         found = []
