@@ -13,18 +13,23 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from wgd import log, report
+from wgd.endpoints import to_ask_again
 from wgd.errors import ConfigError, KernelError, Problem, Severity
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import foreign_forward_drops
+from wgd.mending import Mending, contested
 from wgd.model import Conflict, Outcome, Report
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
 from wgd.reconcile import reconcile
+from wgd.repairs import REPAIR
+from wgd.silence import Listener
 from wgd.sources import dns, lock, notify
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
@@ -54,6 +59,7 @@ class Daemon:
         self._events = NetlinkEvents(self._kernel.generations)
         self._watch = DirectoryWatch(directories.config, self._files_changed)
         self._resolver = dns.Resolver(self._ring)
+        self._listener = Listener()
         self._files = ConfigFiles(directories)
         self._loaded = Loaded()
         self._read_at_once = True
@@ -62,6 +68,7 @@ class Daemon:
         self._reloads = self._read_for = 0
         self._passes = 0
         self._told: frozenset[Conflict] = frozenset()
+        self._mending = Mending(recent_repairs(directories.run))
 
     def run(self) -> None:
         """Reconcile, wait, reconcile, until told to stop."""
@@ -69,7 +76,7 @@ class Daemon:
         self._log.info("watching", directory=str(self._directories.config))
         try:
             while not self._stopping:
-                if time.monotonic() >= self._pacer.due():
+                if time.monotonic() >= self._due():
                     self._pass()
                 self._wait()
         finally:
@@ -122,10 +129,13 @@ class Daemon:
         if self._events.stale():
             self._pacer.touch(KERNEL, time.monotonic())
 
+    def _due(self) -> float:
+        return min(self._pacer.due(), self._mending.due())
+
     def _wait(self) -> None:
         """Sleep until an event, the next pass, or the next sign of life that is due."""
         now = time.monotonic()
-        until = min(self._pacer.due(), self._loaded.deadline, now + (notify.watchdog_interval() or 60.0))
+        until = min(self._due(), self._loaded.deadline, now + (notify.watchdog_interval() or 60.0))
         for key, _ in self._selector.select(max(0.0, until - now)):
             key.data()
         if time.monotonic() >= self._loaded.deadline:
@@ -137,6 +147,7 @@ class Daemon:
     def _pass(self) -> None:
         started = time.monotonic()
         self._pacer.begin()
+        self._mending.begin()
         self._passes += 1
         try:
             self._load(started)
@@ -146,19 +157,24 @@ class Daemon:
             self._pacer.ran(started, time.monotonic(), converged=False)
             return
         ended = time.monotonic()
-        self._pacer.ran(started, ended, done.converged, changed=bool(done.outcomes))
+        as_well_as_can_be = done.converged or contested(done)
+        self._pacer.ran(started, ended, as_well_as_can_be, changed=bool(done.outcomes))
         self._after(done, ended - started)
 
     def _reconcile(self) -> Report:
         self._resolver.want(dns.endpoints(self._loaded.config))
-        return reconcile(
+        done = reconcile(
             self._kernel,
             self._loaded.config,
             self._resolver.answers(),
             time.time(),
             self._tell,
             self._events.stale,
+            self._mending.withheld(self._loaded.config, time.monotonic()),
+            lambda seen: self._listener.listen(seen, time.monotonic()),
         )
+        self._resolver.ask_again(to_ask_again(self._loaded.config, done.seen))
+        return done
 
     def _load(self, now: float) -> None:
         """Read the files again: cheap, and right even when an event was lost."""
@@ -174,7 +190,9 @@ class Daemon:
     def _after(self, done: Report, took: float) -> None:
         self._accept()
         self._tell_conflicts(done.plan.conflicts)
-        if not done.converged and done.outcomes:
+        for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
+            self._log.warning(line)
+        if not done.converged and not contested(done) and done.outcomes:
             self._log.warning(
                 "did not converge", left=len(done.residue.changes), again_in=f"{self._pacer.backoff():.0f} s"
             )
@@ -236,6 +254,7 @@ class Daemon:
             "seconds": took,
             "interval": self._pacer.patience(),
         }
+        value |= self._mending.values(time.monotonic(), time.time())
         try:
             write_status(self._directories.run, value)
         except OSError as error:
@@ -249,3 +268,12 @@ def write_status(directory: Path, value: object) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
         json.dump(value, file, separators=(",", ":"))
     new.replace(directory / STATUS)
+
+
+def recent_repairs(directory: Path) -> list[Mapping[str, Any]]:
+    """Those that the daemon before this one told of; none if it said nothing that can be understood."""
+    try:
+        found = json.loads((directory / STATUS).read_text())["repairs"]
+        return [{key: one[key] for key in REPAIR} for one in found]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

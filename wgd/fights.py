@@ -77,6 +77,11 @@ class Fights:
         """When the next of those that wait may be repaired; inf: none waits."""
         return min((fight.next for fight in self._all.values() if fight.waits), default=math.inf)
 
+    def begin(self) -> None:
+        """A pass starts: until it ends, nobody need be woken for another."""
+        for fight in self._all.values():
+            fight.waits = False
+
     def pardon(self) -> None:
         """Whatever waits is tried at once: the files have changed."""
         for fight in self._all.values():

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, clip, plain, several
+from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, age, clip, plain, several
 
 Value = Mapping[str, Any]
 
 SHOWN = 20
 """How many of a long list are shown."""
+RECENT, RECENT_FOR = 3, 86400
+"""How many of the last repairs are shown, and for how many seconds they are worth telling."""
 LONGEST = 100
 """Cells for a value that differs: a peer may have a thousand allowed IPs."""
 VERBS = {"create": ("+ missing", GREEN), "update": ("~ differs", YELLOW), "delete": ("- left over", RED)}
@@ -23,17 +25,22 @@ KIND_WORDS = {
 """Kinds that a person calls something else, with plurals where needed."""
 
 
-def findings(value: Value, page: Page) -> list[str]:
-    """What differs, conflicts, failed, is foreign, and what is wrong with the files and the network."""
+def findings(value: Value, page: Page, now: float = 0.0) -> list[str]:
+    """What differs, conflicts, failed, is foreign, and what is wrong with the files and the network; and what
+    was repaired. `now`: seconds since the epoch, which only repairs and fights need."""
+    fights = [(fight, now) for fight in value.get("fights", ())]
+    repaired = [(one, now) for one in value.get("repairs", ()) if now - one["time"] < RECENT_FOR]
     sections: tuple[tuple[str, Callable[[Any, Page], Iterable[str]], Sequence[Any]], ...] = (
         ("differs from the files", _change, value["drift"]),
         ("conflicts, left alone", _conflict, value["conflicts"]),
         ("waits until a conflict is solved", _blocked, [value["blocked"]] if value["blocked"] else []),
+        ("somebody keeps changing it back", _fight, fights),
         ("failed", outcome_lines, value["failures"]),
         ("foreign, left alone", _foreign, value["foreign"]),
         ("in the files", tell_problem, value["problems"]),
         ("stays as it is until its files are mended", _unmended, list(_broken(value))),
         ("warnings", _warning, [*map(_opened, value["opens"]), *value["warnings"]]),
+        ("repaired lately", _repair, repaired[: -RECENT - 1 : -1]),
     )
     lines = []
     for title, tell, found in sections:
@@ -91,6 +98,18 @@ def outcome_lines(outcome: Value, page: Page) -> Iterable[str]:
         yield page.paint(
             page.wrap(f"skipped: it needs {plain(outcome['skipped'])}", "    ", "      "), YELLOW
         )
+
+
+def _fight(fight: tuple[Value, float], page: Page) -> Iterable[str]:
+    value, now = fight
+    by = f", {value['by']}" if value["by"] else ""
+    then = f"next try in {age(value['next'] - now)}" if value["next"] else "now as it should be"
+    yield page.paint(page.wrap(plain(f"! fight: {value['what']}{by}; {then}")), YELLOW)
+
+
+def _repair(repair: tuple[Value, float], page: Page) -> Iterable[str]:
+    value, now = repair
+    yield page.wrap(plain(f"{age(now - value['time'])} ago: {value['what']}"))
 
 
 def _blocked(blocked: Sequence[Value], page: Page) -> Iterable[str]:

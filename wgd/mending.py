@@ -29,6 +29,10 @@ class Mending:
         self._before: Report | None = None
         self._config: Config | None = None
 
+    def begin(self) -> None:
+        """A pass starts: whatever was due is up to it."""
+        self._fights.begin()
+
     def withheld(self, config: Config, now: float) -> frozenset[Ref]:
         """What the next pass is to leave alone; after an edit of the files, nothing."""
         if config != self._config:
@@ -54,16 +58,17 @@ class Mending:
         lines += [f"the fight is over: {fight.repair.name} stays as it should" for fight in over]
         return lines
 
-    def contested(self, done: Report) -> bool:
-        """Whether all that the pass left undone was done, and undone again by somebody else meanwhile."""
-        worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
-        left = {change.ref for change in done.residue.changes}
-        return bool(left) and left <= worked and all(outcome.ok for outcome in done.outcomes)
-
     def values(self, now: float, epoch: float) -> dict[str, list[Mapping[str, Any]]]:
         """For the status value: `repairs`, oldest first, and `fights`; see there."""
         fights: list[Mapping[str, Any]] = [fight.value(now, epoch) for fight in self._fights.on()]
         return {"repairs": list(self._recent), "fights": fights}
+
+
+def contested(done: Report) -> bool:
+    """Whether all that the pass left undone was done, and undone again by somebody else meanwhile."""
+    worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
+    left = {change.ref for change in done.residue.changes}
+    return bool(left) and left <= worked and all(outcome.ok for outcome in done.outcomes)
 
 
 def _by(repair: Repair) -> str:

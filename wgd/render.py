@@ -55,12 +55,12 @@ def render_status(value: Value, now: float, page: Page, *, whole: bool = True) -
     lines = [*_headline(value, now, page)]
     for interface in value["interfaces"]:
         lines += ["", *_interface(interface, now, page, whole)]
-    return "\n".join(lines + findings(value, page))
+    return "\n".join(lines + findings(value, page, now))
 
 
 def render_result(value: Value, now: float, page: Page) -> str:
     """The status without its interfaces: how a pass ended."""
-    return "\n".join((*_headline(value, now, page), *findings(value, page)))
+    return "\n".join((*_headline(value, now, page), *findings(value, page, now)))
 
 
 def summary(value: Value) -> str:
@@ -159,12 +159,18 @@ def _peer(peer: Value, now: float) -> Sequence[Cell]:
     return (
         Cell(name, () if peer["name"] is not None else (DIM,)),
         _handshake(peer["last_handshake"], now),
-        Cell(plain(peer["endpoint"] or "–")),
+        _endpoint(peer, now),
         Cell(size(peer["received"])),
         Cell(size(peer["sent"])),
         Cell(_few(peer["allowed_ips"]), (DIM,)),
         Cell(state, (code,)),
     )
+
+
+def _endpoint(peer: Value, now: float) -> Cell:
+    if peer["endpoint"] is None and (stripped := peer.get("stripped")):
+        return Cell(f"forgotten {age(now - stripped['at'])} ago", (DIM,))
+    return Cell(plain(peer["endpoint"] or "–"))
 
 
 def _handshake(last: float | None, now: float) -> Cell:

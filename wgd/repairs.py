@@ -18,6 +18,8 @@ from wgd.terminal import plain, several
 _KINDS = {kind.name: kind for kind in KINDS}
 _DONE = {Verb.CREATE: "restored", Verb.UPDATE: "put right", Verb.DELETE: "removed"}
 _BY = {Verb.CREATE: "removed", Verb.UPDATE: "changed", Verb.DELETE: "added"}
+REPAIR = ("time", "object", "label", "interface", "what", "who")
+"""What the status value says of each."""
 SUSPECTS = 3
 """Who is named, if several may have done it."""
 
@@ -69,14 +71,9 @@ class Repair:
     def value(self, now: float) -> dict[str, Any]:
         """For the status value: `time` in seconds since the epoch, `object` (its kind), `label`, `interface`,
         `what` and `who` (null: unknown)."""
-        return {
-            "time": now,
-            "object": self.change.ref.kind,
-            "label": self.change.label,
-            "interface": self.change.interface,
-            "what": str(self),
-            "who": self.who or None,
-        }
+        change = self.change
+        told = (now, change.ref.kind, change.label, change.interface, str(self), self.who or None)
+        return dict(zip(REPAIR, told, strict=True))
 
 
 def repairs(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from wgd import __version__
@@ -47,10 +49,11 @@ def status(
     - `problems`: of the files, with `file`, `line`, `key`, `message`, `hint`, `severity`.
     - `warnings`: texts about the machine and the network.
 
-    `failures` may hold outcomes that worked; they are left out. The daemon adds `pass` to what it writes,
-    and `wgd status` adds `daemon` to what it shows: see there.
+    `failures` may hold outcomes that worked; they are left out. The daemon adds `pass`, `repairs` and
+    `fights` to what it writes, and `wgd status` adds `daemon` to what it shows: see there.
     """
     told = tuple(problems)
+    plan = replace(plan, changes=(*plan.changes, *plan.withheld), withheld=())
     broken = bool(frozen or config.held) or any(p.severity is Severity.ERROR for p in told)
     return {
         "version": __version__,
@@ -176,6 +179,7 @@ def _resting(peer: ConfiguredPeer, interface: Interface | None, now: float) -> s
 def _peer(peer: ConfiguredPeer | None, have: Peer | None, state: str) -> dict[str, Any]:
     """`name` (null: no file lists it), `public_key`, `endpoint` (the live one, or null), `last_handshake`
     (seconds since the epoch, or null), `received` and `sent` in bytes, `allowed_ips` as in the file,
+    `stripped` (null, or the `endpoint` that a hub forgot and when, `at` in seconds since the epoch),
     `state` ("in sync", "missing", "drift", "leftover", "blocked", "conflict", "foreign", "held",
     "disabled" or "expired")."""
     source = peer or have
@@ -189,6 +193,7 @@ def _peer(peer: ConfiguredPeer | None, have: Peer | None, state: str) -> dict[st
         "received": have.received if have else 0,
         "sent": have.sent if have else 0,
         "allowed_ips": list(map(str, peer.allowed_ips if peer else sorted(source.allowed_ips, key=str))),
+        "stripped": asdict(have.stripped) if have and have.stripped else None,
         "state": state,
     }
 

@@ -38,12 +38,14 @@ U16, U32, U64 = Struct("=H"), Struct("=I"), Struct("=Q")
 
 
 class Message(NamedTuple):
-    """One netlink message: its type, flags, sequence number, and what follows the header."""
+    """One netlink message: its type, flags, sequence number, what follows the header, and whose request it
+    answers or tells of: a socket's port, 0 for the kernel's own doing."""
 
     kind: int
     flags: int
     sequence: int
     body: bytes
+    sender: int = 0
 
 
 class Request(NamedTuple):
@@ -65,10 +67,10 @@ def messages(received: bytes) -> Iterator[Message]:
     """What one `recv` brought."""
     start, end = 0, len(received)
     while start + HEADER.size <= end:
-        length, kind, flags, sequence, _ = HEADER.unpack_from(received, start)
+        length, kind, flags, sequence, sender = HEADER.unpack_from(received, start)
         if length < HEADER.size or start + length > end:
             raise KernelError("read netlink messages", detail="a message longer than what was received")
-        yield Message(kind, flags, sequence, received[start + HEADER.size : start + length])
+        yield Message(kind, flags, sequence, received[start + HEADER.size : start + length], sender)
         start += length + 3 & ~3
 
 

@@ -1,6 +1,7 @@
 """What wakes us when the kernel's objects change: rtnetlink and nftables notifications.
 
 Events are reasons, never data: this says which kinds may have changed, and nothing of what a message held.
+Only for the log it remembers who sent one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Self
 from wgd.kernel import netlink
 from wgd.kernel.netlink import make_room, refusals
 from wgd.kernel.nftables import NEWGEN, generation_of
+from wgd.sources.suspects import Suspects
 
 _LINK = frozenset({"link", "address", "route", "sysctl", "device", "peer"})
 _ADDRESS = frozenset({"address", "route"})
@@ -51,6 +53,7 @@ class NetlinkEvents:
 
     def __init__(self, ours: set[int] | None = None) -> None:
         self._ours = set() if ours is None else ours
+        self.suspects = Suspects()
         self._poll = select.epoll()
         with refusals("listen to the kernel"):
             self._sockets = [_listen(netlink.ROUTE, *_ROUTE_GROUPS)]
@@ -91,7 +94,9 @@ class NetlinkEvents:
                 yield EVERYTHING  # more was lost than we could have read
             else:
                 for message in netlink.messages(received):
-                    yield self._meaning(message)
+                    if kinds := self._meaning(message):
+                        self.suspects.heard(message, kinds)
+                        yield kinds
 
     def _meaning(self, message: netlink.Message) -> frozenset[str]:
         if message.kind != NEWGEN:  # it ends every transaction; nothing else of nftables needs a look
