@@ -61,6 +61,9 @@ class RealWorld(World):
     def insert_rule(self, chain: str, rule: str) -> None:
         self._host.nft(CHAIN_OF_A_STRANGER.format(chain=chain, rule=rule))
 
+    def add_set(self, name: str) -> None:
+        self._host.nft(f"add table inet wgd; add set inet wgd {name} {{ type ipv4_addr; }}")
+
     def _ip(self, command: str) -> None:
         self._host.run("ip", *command.split())
 

@@ -18,6 +18,7 @@ from wgd.kinds.peer import PeersSet
 from wgd.kinds.route import Route
 from wgd.model import OURS, Plan, Ref
 from wgd.plan import make_plan
+from wgd.protocols import Kernel
 from wgd.reconcile import observe
 
 Edit = tuple[Config, Config]
@@ -50,7 +51,7 @@ def test_one_pass_converges_and_the_second_does_nothing(
     assert kernel.ran == [] and kernel.as_text() == done
 
 
-def foreign(kernel: FakeKernel) -> set[object]:
+def foreign(kernel: Kernel) -> set[object]:
     """What carries no mark of ours: links, and addresses and routes on links that are not ours or stay."""
     links: Iterable[Link] = kernel.dump("link")  # type: ignore[assignment]
     addresses: Iterable[Address] = kernel.dump("address")  # type: ignore[assignment]
