@@ -167,10 +167,14 @@ def test_it_says_how_the_daemon_is(more: dict[str, Any], line: str | None) -> No
         ({"last_handshake": None, "endpoint": None}, "spoke-1  never      –"),
         ({"name": None, "state": "leftover"}, "AAAAAAAAAAAA…  12 s ago"),
         ({"state": "missing"}, "172.27.0.2/32  not in the kernel"),
+        (
+            {"endpoint": None, "stripped": {"endpoint": "203.0.113.7:4711", "at": NOW - 300}},
+            "172.27.0.2/32  203.0.113.7:4711 stripped 5 min ago",
+        ),
         ({"allowed_ips": [f"10.0.{i}.0/24" for i in range(3000)]}, "10.0.0.0/24, 10.0.1.0/24 and 2,998 more"),
         ({"name": "a\033[2Jb"}, "a\\x1b[2Jb  "),
     ],
-    ids=["never heard from", "nameless", "missing", "many prefixes", "hostile name"],
+    ids=["never heard from", "nameless", "missing", "stripped", "many prefixes", "hostile name"],
 )
 def test_a_peer(peer: dict[str, Any], cells: str) -> None:
     value = QUIET | {"interfaces": [INTERFACE | {"peers": [PEER | peer]}]}

@@ -23,8 +23,9 @@ from tests.configs import (
 from tests.fake import FakeKernel
 from wgd import report
 from wgd.config.document import Config, Endpoint, Forwarding
+from wgd.endpoints import NOWHERE
 from wgd.errors import Problem, Severity
-from wgd.kinds.peer import PeerEdit
+from wgd.kinds.peer import PeerEdit, Stripped
 from wgd.kinds.route import RouteSet
 from wgd.model import State
 from wgd.plan import make_plan
@@ -102,6 +103,15 @@ def test_peers_say_what_is_the_matter() -> None:
     }
     fields = next(d["fields"] for d in value["drift"] if d["label"] == "spoke-2 on wg0")
     assert fields == [{"field": "persistent_keepalive", "have": "9", "want": "0"}]
+
+
+def test_an_endpoint_that_was_stripped() -> None:
+    kernel = applied(config(HUB))
+    edit = PeerEdit(key("spoke-1"), endpoint=NOWHERE, stripped=Stripped("203.0.113.7:4711", 5.0))
+    kernel.edit_peer("wg0", edit)
+    first, second = status(kernel, config(HUB))["interfaces"][0]["peers"]
+    assert first["stripped"] == {"endpoint": "203.0.113.7:4711", "at": 5.0}
+    assert first["state"] == "in sync" and second["stripped"] is None
 
 
 def test_live_endpoint_with_brackets() -> None:

@@ -156,21 +156,17 @@ def _traits(value: Value) -> Iterable[str]:
 def _peer(peer: Value, now: float) -> Sequence[Cell]:
     name = plain(peer["name"]) if peer["name"] is not None else peer["public_key"][:12] + "…"
     state, code = PEER_STATES[peer["state"]]
+    if (stripped := peer.get("stripped")) and not state:
+        state = f"{stripped['endpoint']} stripped {age(now - stripped['at'])} ago"
     return (
         Cell(name, () if peer["name"] is not None else (DIM,)),
         _handshake(peer["last_handshake"], now),
-        _endpoint(peer, now),
+        Cell(plain(peer["endpoint"] or "–")),
         Cell(size(peer["received"])),
         Cell(size(peer["sent"])),
         Cell(_few(peer["allowed_ips"]), (DIM,)),
         Cell(state, (code,)),
     )
-
-
-def _endpoint(peer: Value, now: float) -> Cell:
-    if peer["endpoint"] is None and (stripped := peer.get("stripped")):
-        return Cell(f"forgotten {age(now - stripped['at'])} ago", (DIM,))
-    return Cell(plain(peer["endpoint"] or "–"))
 
 
 def _handshake(last: float | None, now: float) -> Cell:

@@ -87,6 +87,13 @@ INTERFACE = {
     ),
     "fwmark as text": ('fwmark = "0xca6c"', "fwmark", "found", "write 0xca6c, without quotes"),
     "huge fwmark": ("fwmark = 0x" + "f" * 5000, "fwmark", "found a number of more than 64 bits", ""),
+    "strip_after without a hub": ("strip_after = 60", "strip_after", "is for a hub", 'add role = "hub"'),
+    "strip_after as text": (
+        'strip_after = "9 min"',
+        "strip_after",
+        'found "9 min", expected a number of seconds from 0 to',
+        "",
+    ),
     "adopt": ('adopt = "yes"', "adopt", 'found "yes", expected true or false', "write true, without quotes"),
     "enabled": ("enabled = 0", "enabled", "found 0, expected true or false", "write false"),
     "enabled array": ("enabled = [true]", "enabled", "found an array, expected true or false", ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from wgd.endpoints import NOWHERE
 from wgd.errors import KernelError
 from wgd.kernel.uapi import answers, device_text, parse, parse_device, parse_endpoint, parse_peers, peers_text
 from wgd.kinds.device import Device, DeviceSet
@@ -136,7 +137,8 @@ EDITS: tuple[tuple[str, PeerEdit, list[str]], ...] = (
         [f"preshared_key={bytes(32).hex()}"],
     ),
     ("IPv4 endpoint", PeerEdit(KEY, endpoint=("192.0.2.1", 1)), ["endpoint=192.0.2.1:1"]),
-    ("IPv6 endpoint", PeerEdit(KEY, endpoint=("::", 0)), ["endpoint=[::]:0"]),
+    ("IPv6 endpoint", PeerEdit(KEY, endpoint=("2001:db8::1", 1)), ["endpoint=[2001:db8::1]:1"]),
+    ("no endpoint", PeerEdit(KEY, endpoint=NOWHERE), ["endpoint=[::%lo]:0"]),
     (
         "allowed IPs",
         PeerEdit(KEY, add_allowed_ips=(ip_network("10.0.0.0/8"), ip_network("fd00::/64"))),

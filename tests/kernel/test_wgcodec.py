@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wgd.endpoints import NOWHERE
 from wgd.kernel.netlink import U16, U32, U64, attribute, attributes, elements, nest
 from wgd.kernel.wgcodec import (
     pack_endpoint,
@@ -106,6 +107,7 @@ ENDPOINTS = (
     ("IPv4", ("198.51.100.15", 51820), ("198.51.100.15", 51820)),
     ("IPv6", ("2001:db8::1", 1), ("2001:db8::1", 1)),
     ("neutralised, IPv6", ("::", 0), None),
+    ("neutralised by us", NOWHERE, None),
     ("neutralised, IPv4", ("0.0.0.0", 0), None),
     ("link-local: the scope is written, not read", ("fe80::1%lo", 51820), ("fe80::1", 51820)),
 )
@@ -173,6 +175,22 @@ def test_edit(edit: PeerEdit, flags: int | None, sent: set[int]) -> None:
     (entry,) = entries(list(set_peers("wg0", [edit])))
     assert set(entry) == sent
     assert (U32.unpack(entry[PEER_FLAGS])[0] if PEER_FLAGS in entry else None) == flags
+
+
+def test_a_prefix_is_removed_by_name_and_the_others_stay() -> None:
+    """WGALLOWEDIP_F_REMOVE_ME, on that prefix alone; the peer has no flag that replaces all."""
+    come, go = ip_network("10.0.0.0/8"), ip_network("fd00::/64")
+    edit = PeerEdit(KEY, only_existing=True, add_allowed_ips=(come,), remove_allowed_ips=(go,))
+    (entry,) = entries(list(set_peers("wg0", [edit])))
+    assert U32.unpack(entry[PEER_FLAGS])[0] == UPDATE_ONLY
+    first, second = map(attributes, elements(entry[ALLOWED_IPS]))
+    assert (first[2], first.get(4)) == (come.network_address.packed, None)
+    assert (second[2], second.get(4)) == (go.network_address.packed, U32.pack(1))
+
+
+def test_thousands_of_removals_fit_into_messages() -> None:
+    messages = list(set_peers("wg0", [PeerEdit(KEY, remove_allowed_ips=many(3000))]))
+    assert all(len(message) < 65_000 for message in messages)
 
 
 def test_no_edits_no_message() -> None:

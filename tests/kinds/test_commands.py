@@ -7,11 +7,12 @@ import base64
 import pytest
 
 from tests.configs import address, key, network, networks, private_key
+from wgd.endpoints import NOWHERE
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftTransaction
-from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
+from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet, Stripped
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
@@ -61,6 +62,20 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
     (
         peers(PeerEdit(key("a"), add_allowed_ips=networks("10.0.0.0/8", "fd00::/64"))),
         (f"wg set wg0 peer {PEER} allowed-ips +10.0.0.0/8,+fd00::/64",),
+    ),
+    (
+        peers(
+            PeerEdit(
+                key("a"),
+                add_allowed_ips=networks("10.0.0.0/8"),
+                remove_allowed_ips=networks("fd00::/64"),
+            )
+        ),
+        (f"wg set wg0 peer {PEER} allowed-ips +10.0.0.0/8,-fd00::/64",),
+    ),
+    (
+        peers(PeerEdit(key("a"), endpoint=NOWHERE, stripped=Stripped("203.0.113.9:1", 0.0))),
+        (f"wg set wg0 peer {PEER} endpoint [::%lo]:0",),
     ),
     (
         AddressAdd(refs=(), interface="wg0", address=address("172.27.0.1/16")),

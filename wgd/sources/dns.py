@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import queue
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from wgd.config.document import Config
@@ -14,7 +16,10 @@ from wgd.config.document import Config
 Addresses = tuple[tuple[str, int], ...]
 
 RETRY = 15.0
-"""Seconds until a name that did not resolve is asked for again."""
+"""Seconds until a name that did not resolve, or behind which nobody answers, is asked for again."""
+PATIENCE = 60.0
+"""Seconds after which a look-up counts as hanging: a second one may be luckier, as when the network has come
+up meanwhile. There is never a third."""
 
 
 def endpoints(config: Config) -> frozenset[str]:
@@ -58,25 +63,37 @@ def resolve(texts: Iterable[str], timeout: float) -> dict[str, Addresses]:
 
 
 class Resolver:
-    """Keeps the answers for a set of endpoints; calls `answered` from its own threads when one arrives."""
+    """Keeps the answers for a set of endpoints; calls `answered` from its own threads when one arrives.
 
-    def __init__(self, answered: Callable[[], None]) -> None:
-        self._answered = answered
+    An answer stays until another comes: that DNS fails is no news of a peer.
+    """
+
+    def __init__(
+        self,
+        answered: Callable[[], None],
+        ask: Callable[[str], Addresses] = lookup,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._answered, self._lookup, self._clock = answered, ask, clock
         self._answers: dict[str, Addresses] = {}
-        self._failed: dict[str, float] = {}
-        self._asking: set[str] = set()
+        self._last: dict[str, float] = {}
+        self._asking: Counter[str] = Counter()
         self._arrived: queue.SimpleQueue[tuple[str, Addresses]] = queue.SimpleQueue()
 
     def want(self, texts: Iterable[str]) -> None:
         """Look up those that are not known yet, a thread each, so that one dead name delays only itself."""
-        now = time.monotonic()
         self._collect()
         for text in texts:
             if (known := literal(text)) is not None:
                 self._answers[text] = known
-            elif not self._answers.get(text) and text not in self._asking and self._may_ask(text, now):
-                self._asking.add(text)
-                threading.Thread(target=self._ask, args=(text,), name=f"dns {text}", daemon=True).start()
+            elif not self._answers.get(text):
+                self._ask_if_due(text)
+
+    def ask_again(self, texts: Iterable[str]) -> None:
+        """Look up those that have an answer, too: it may have changed."""
+        for text in texts:
+            if literal(text) is None:
+                self._ask_if_due(text)
 
     def answers(self) -> dict[str, Addresses]:
         """What is known, by endpoint text."""
@@ -90,23 +107,29 @@ class Resolver:
     def complete(self) -> bool:
         """Whether no look-up is under way."""
         self._collect()
-        return not self._asking
+        return not any(self._asking.values())
 
-    def _may_ask(self, text: str, now: float) -> bool:
-        return now - self._failed.get(text, -RETRY) >= RETRY
+    def _ask_if_due(self, text: str) -> None:
+        """`_last` is when the name was asked for, or when that failed."""
+        now, asking = self._clock(), self._asking[text]
+        waited = now - self._last.get(text, -math.inf)
+        if waited < (PATIENCE if asking else RETRY) or asking > 1:
+            return
+        self._last[text] = now
+        self._asking[text] += 1
+        threading.Thread(target=self._ask, args=(text,), name=f"dns {text}", daemon=True).start()
 
     def _ask(self, text: str) -> None:
-        self._arrived.put((text, lookup(text)))
+        self._arrived.put((text, self._lookup(text)))
         self._answered()
 
     def _collect(self) -> None:
         while not self._arrived.empty():
             text, addresses = self._arrived.get()
-            self._asking.discard(text)
+            self._asking[text] -= 1
+            self._last[text] = self._clock()
             if addresses:
                 self._answers[text] = addresses
-            else:
-                self._failed[text] = time.monotonic()
 
 
 def _split(text: str) -> tuple[str, int]:
