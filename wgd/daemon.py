@@ -25,9 +25,9 @@ from wgd.errors import ConfigError, KernelError, Problem, Severity
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import foreign_forward_drops
 from wgd.mending import Mending, contested
-from wgd.model import Conflict, Outcome, Report
+from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
-from wgd.reconcile import reconcile
+from wgd.reconcile import deletes_more, reconcile
 from wgd.repairs import REPAIR
 from wgd.silence import Listener
 from wgd.sources import dns, lock, notify
@@ -68,6 +68,7 @@ class Daemon:
         self._reloads = self._read_for = 0
         self._passes = 0
         self._told: frozenset[Conflict] = frozenset()
+        self._left_over: frozenset[Foreign] = frozenset()
         self._mending = Mending(recent_repairs(directories.run))
 
     def run(self) -> None:
@@ -188,8 +189,10 @@ class Daemon:
             self._tell_problems(self._loaded.problems)
 
     def _after(self, done: Report, took: float) -> None:
-        self._accept()
+        if not deletes_more(done):
+            self._accept()
         self._tell_conflicts(done.plan.conflicts)
+        self._tell_left_over(done.plan.foreign)
         for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
             self._log.warning(line)
         if not done.converged and not contested(done) and done.outcomes:
@@ -231,6 +234,12 @@ class Daemon:
             if conflict not in self._told:
                 self._log.warning(f"conflict: {conflict.label}: {conflict.reason}", hint=conflict.hint)
         self._told = frozenset(conflicts)
+
+    def _tell_left_over(self, foreign: tuple[Foreign, ...]) -> None:
+        left = frozenset(link for link in foreign if link.ref.kind == "link")
+        for link in left - self._left_over:
+            self._log.warning(f"left alone: {link.label}")
+        self._left_over = left
 
     def _warnings(self) -> tuple[str, ...]:
         """Who else drops what wgd forwards, if it forwards anything."""

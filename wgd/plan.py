@@ -29,6 +29,8 @@ def make_plan(
     """What differs between the config and what was seen, and the ops that would close the difference.
 
     Objects of `withheld`, and what cannot be done without them, are left as they are for now."""
+    left = _left_over(config, seen, kinds)
+    config = replace(config, held=config.held.union(str(link.interface) for link in left))
     found = _find(config, seen, kinds)
     taken = frozenset(str(conflict.ref.key) for conflict in found.conflicts if conflict.ref.kind == "link")
     changes = _find(_holding(config, taken), seen, kinds).changes if taken else found.changes
@@ -40,7 +42,7 @@ def make_plan(
         changes=tuple(change for change in changes if change.ref not in waiting),
         ops=tuple(sorted(ops, key=_order)),
         conflicts=tuple(found.conflicts),
-        foreign=tuple(found.foreign),
+        foreign=(*left, *found.foreign),
         blocked=tuple(change.ref for change in found.changes if change.ref not in possible),
         withheld=tuple(change for change in changes if change.ref in waiting),
     )
@@ -57,7 +59,21 @@ def _postpone(ops: list[Op], waiting: frozenset[Ref]) -> frozenset[Ref]:
 def _holding(config: Config, names: frozenset[str]) -> Config:
     """Nothing is touched of an interface whose link is not ours, nor anything opened for its rules."""
     possible = {name: interface for name, interface in config.interfaces.items() if name not in names}
-    return Config(possible, config.held | names)
+    return replace(config, interfaces=possible, held=config.held | names)
+
+
+def _left_over(config: Config, seen: State, kinds: Sequence[Kind[Any]]) -> tuple[Foreign, ...]:
+    """Links of ours that nothing explains: files and copies were lost, and deleting must not guess."""
+    if config.explained is None:
+        return ()
+    known = {*config.interfaces, *config.held, *config.explained}
+    return tuple(
+        Foreign(kind.ref(have), name, f"{name}, which no file names any more; `wgd down {name}` removes it")
+        for kind in kinds
+        if kind.name == "link"
+        for have in seen.of("link").values()
+        if (name := kind.interface(have)) not in known and kind.owns(have, seen)
+    )
 
 
 def _find(config: Config, seen: State, kinds: Sequence[Kind[Any]]) -> _Findings:

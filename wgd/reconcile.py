@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from wgd.config.document import Config
 from wgd.errors import KernelError
 from wgd.kinds import KINDS
-from wgd.model import Op, Outcome, Plan, Ref, Report, State
+from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
 
@@ -94,6 +94,11 @@ def reconcile(
         seen = listen(observe(kernel, resolved, now))
         plan = make_plan(config, seen, withheld=withheld)
     return Report(first, outcomes, plan, seen)
+
+
+def deletes_more(report: Report) -> bool:
+    """Whether an interface is still to go: until then, the accepted copies must go on explaining it."""
+    return any(change.ref.kind == "link" and change.verb is Verb.DELETE for change in report.residue.changes)
 
 
 def failures(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:

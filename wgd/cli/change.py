@@ -14,7 +14,7 @@ from wgd.config.document import Config
 from wgd.errors import UsageError
 from wgd.kinds.link import Link
 from wgd.model import OURS, Outcome, Report
-from wgd.reconcile import failures, reconcile
+from wgd.reconcile import deletes_more, failures, reconcile
 from wgd.render import render_result
 from wgd.sources import lock
 from wgd.sources.files import Loaded, accept
@@ -52,7 +52,8 @@ def apply_here(options: argparse.Namespace, machine: Machine) -> int:
     done = _reconcile(machine, loaded.config, quiet=options.json)
     value = machine.status(loaded, done.seen, done.residue, done.outcomes)
     try:
-        accept(machine.directories, loaded)
+        if not deletes_more(done):
+            accept(machine.directories, loaded)
     except OSError as error:
         complain(f"{options.state_dir} cannot keep the files as accepted: {error.strerror}")
     if options.json:
@@ -96,7 +97,8 @@ def _without(name: str, machine: Machine) -> Config:
         key: dataclasses.replace(interface, enabled=interface.enabled and key != name)
         for key, interface in config.interfaces.items()
     }
-    return Config(interfaces, config.held - {name})
+    explained = (config.explained or frozenset()) | {name}
+    return Config(interfaces, config.held - {name}, explained)
 
 
 def _made(machine: Machine) -> list[str]:

@@ -46,7 +46,8 @@ def settle(files: Files, accepted: Mapping[str, bytes], decode: Callable[[Files]
     for fatal in settling.fatal:
         if fatal not in problems:
             problems.append(replace(fatal, message=f"{fatal.message} (in the accepted copy)"))
-    config = Config(decoded.config.interfaces, frozenset(settling.held))
+    explained = frozenset(filter(None, map(_owner, accepted)))
+    config = Config(decoded.config.interfaces, frozenset(settling.held), explained)
     return Settled(config, settling.in_force(), tuple(problems), frozenset(settling.frozen))
 
 

@@ -179,10 +179,14 @@ MTU_AUTO = 0
 @dataclass(frozen=True, slots=True)
 class Config:
     """All interfaces by name. `held` interfaces are claimed by a file that cannot be used and has no
-    accepted copy: nothing of theirs may be touched."""
+    accepted copy: nothing of theirs may be touched.
+
+    `explained`: interfaces that the accepted copies name, so that it is meant if they are to go. One of ours
+    that neither they nor the files name is left alone. None: whatever is not wanted goes."""
 
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+    explained: frozenset[str] | None = None
 
     def enabled(self) -> tuple[Interface, ...]:
         """The interfaces that should exist."""

@@ -151,7 +151,6 @@ def _give_to_owner(tree: Path, whose: Path) -> None:
 def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
     """Write a new generation beside the old and swing the link `store` to it, which is atomic."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    old = store.resolve()
     new = Path(tempfile.mkdtemp(prefix=f"{ACCEPTED}.", dir=store.parent))
     try:
         for name, content in files.items():
@@ -166,5 +165,6 @@ def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
         # Else a full disk would hold one more of these after every pass.
         shutil.rmtree(new, ignore_errors=True)
         raise
-    if old != store:
-        shutil.rmtree(old, ignore_errors=True)
+    for other in store.parent.glob(f"{ACCEPTED}.*"):
+        if other != new:  # the generation before, and what a death in the midst of writing left
+            shutil.rmtree(other, ignore_errors=True)
