@@ -298,6 +298,27 @@ def test_what_wgd_opened_leads_nowhere_but_into_the_tunnel(net: Net) -> None:
         settled(spoke_2)
 
 
+def test_who_makes_the_machine_a_router_later_gets_answers(net: Net) -> None:
+    """A container behind spoke-2, whose engine turns forwarding on after wgd."""
+    spoke_2, box = net.lab.spoke_2, Host("box")
+    try:
+        spoke_2.ip(f"""
+            link add docker0 type veth peer name eth0 netns {box.network_path}
+            link set docker0 up
+            address add 172.17.0.1/16 dev docker0
+            """)
+        box.ip("link set eth0 up\naddress add 172.17.0.2/16 dev eth0\nroute add default via 172.17.0.1")
+        spoke_2.write("/proc/sys/net/ipv4/conf/docker0/forwarding", "1")
+        net.lab.camera.ip("route add 172.17.0.0/16 via 10.0.0.3")
+        settled(spoke_2)
+        assert box.ping(CAMERA)
+        assert not net.lab.camera.ping("172.17.0.2", seconds=0.3)
+    finally:
+        net.lab.camera.run("ip", "route", "flush", "172.17.0.0/16")
+        box.close()
+        spoke_2.run("ip", "link", "delete", "docker0", check=False)
+
+
 def test_a_router_stays_one_and_does_not_masquerade_its_own_lan(net: Net) -> None:
     """Forwarding that was on before is not fenced."""
     spoke_2, lan = net.lab.spoke_2, net.lab.nat_home

@@ -77,7 +77,8 @@ class NftablesKind(Kind[Chain]):
                 )
         fence = tuple(_fence(config, seen))
         if fence:
-            yield Chain(FENCE, FORWARD, fence)
+            # Whoever makes this machine a router for others as well (Docker) needs its answers.
+            yield Chain(FENCE, FORWARD, (REPLIES, *fence))
 
     def owns(self, have: Chain, seen: State) -> bool:
         return True
@@ -142,11 +143,14 @@ def _rule(text: str, words: str) -> Rule:
     return Rule(digest, f'{text} comment "{shown} #{digest}"')
 
 
+REPLIES = _rule("ct direction reply ct state established,related accept", "replies")
+
+
 def _forward_chain(interface: Interface, permitted: Sequence[Flow], managed: Sequence[str]) -> Chain:
     name = interface.name
     rules = [
         _rule(f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}"),
-        _rule("ct direction reply ct state established,related accept", "replies"),
+        REPLIES,
         _rule(
             "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
         ),
