@@ -187,6 +187,17 @@ def test_a_name_without_address_is_told() -> None:
     ]
 
 
+def test_a_rule_for_what_nobody_has_is_told() -> None:
+    """The cameras' peer was taken out, and only the default route would lead to them."""
+    kernel = machine()
+    kernel.delete_link("wlp0s0f0")
+    wanted = config(replace(HUB, peers=HUB.peers[:1]))
+    (warning,) = report.status(wanted, seen(kernel, wanted), make_plan(wanted, seen(kernel, wanted)))[
+        "warnings"
+    ]
+    assert warning.startswith("the rule spoke-1 → webcams of wg0 permits nothing for 10.11.12.0/24: no peer")
+
+
 RELAXED = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)
 
 
