@@ -2,6 +2,7 @@
 # make test      all tests, on every kind of kernel that can be had here
 # make check     style, types and the tests that need no kernel
 # make bench     how long a person waits for wgd's command line
+# make bench-repair  how long a change by somebody else lasts until wgd has put it right
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine
@@ -11,7 +12,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo bench test check lint test-vm install uninstall clean
+.PHONY: help demo bench bench-repair test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -30,6 +31,9 @@ bench: $(READY)
 
 check: lint
 	@.venv/bin/pytest tests
+
+bench-repair: $(READY)
+	@.venv/bin/python -m integration.bench_repair
 
 lint: $(READY)
 	@.venv/bin/ruff check .

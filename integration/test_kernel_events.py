@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -63,6 +64,34 @@ def test_forwarding_that_someone_changes_is_told(
 ) -> None:
     namespace.write(f"/proc/sys/net/{version}/conf/v0/forwarding", "1")
     assert {"sysctl"} <= events.stale() <= {"sysctl", "route"}
+
+
+SENDERS = (
+    ("a route", "ip route add 10.11.12.0/24 dev v0", "v0", r"(ip\[\d+\]|process \d+)"),
+    ("an address", "ip address add 172.27.0.1/16 dev v0", "v0", r"(ip\[\d+\]|process \d+)"),
+    ("a rule", "nft add table inet wgd", None, r"nft\[\d+\]"),
+)
+
+
+@pytest.mark.parametrize(("command", "device", "who"), [s[1:] for s in SENDERS], ids=[s[0] for s in SENDERS])
+def test_who_did_it_is_remembered_until_it_is_asked(
+    events: NetlinkEvents, namespace: Host, command: str, device: str | None, who: str
+) -> None:
+    events.suspects.take()
+    namespace.run(*command.split())
+    stale = events.stale()
+    (hint,) = events.suspects.take()
+    assert hint.kinds & stale
+    assert hint.device == device
+    assert re.fullmatch(who, hint.who)
+    assert events.suspects.take() == ()
+
+
+def test_neither_the_kernel_nor_we_are_suspects(events: NetlinkEvents) -> None:
+    events.suspects.take()
+    LinuxKernel().run(RouteSet(refs=(), routes=(Route(IPv4Network("10.11.12.0/24"), "v0"),)))
+    assert events.stale() == {"route"}
+    assert events.suspects.take() == ()
 
 
 def test_every_nftables_transaction_is_told(events: NetlinkEvents, namespace: Host) -> None:
