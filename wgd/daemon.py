@@ -29,8 +29,9 @@ from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
 from wgd.reconcile import deletes_more, reconcile
 from wgd.repairs import REPAIR
+from wgd.rivals import named
 from wgd.silence import Listener
-from wgd.sources import dns, lock, notify
+from wgd.sources import dns, lock, notify, others
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.netlink import NetlinkEvents
@@ -191,7 +192,9 @@ class Daemon:
     def _after(self, done: Report, took: float) -> None:
         if not deletes_more(done):
             self._accept()
-        self._tell_conflicts(done.plan.conflicts)
+        conflicts = done.plan.conflicts
+        rivals = others.among(self._loaded.config, done.seen) if conflicts else ()
+        self._tell_conflicts(named(conflicts, rivals))
         self._tell_left_over(done.plan.foreign)
         for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
             self._log.warning(line)
@@ -255,6 +258,7 @@ class Daemon:
             frozen=self._loaded.frozen,
             warnings=self._warnings(),
             failures=done.outcomes,
+            rivals=others.among(self._loaded.config, done.seen),
         )
         value["pass"] = {
             "pid": os.getpid(),

@@ -21,6 +21,8 @@ from wgd.kinds.link import USERSPACE, Link
 from wgd.kinds.peer import Peer
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
 from wgd.render import summary as summary
+from wgd.rivals import Rival, named
+from wgd.rivals import warnings as contenders
 
 PEER_STATES = {Verb.CREATE: "missing", Verb.UPDATE: "drift", Verb.DELETE: "leftover"}
 
@@ -34,6 +36,7 @@ def status(
     frozen: frozenset[str] = frozenset(),
     warnings: Iterable[str] = (),
     failures: Iterable[Outcome] = (),
+    rivals: Iterable[Rival] = (),
 ) -> dict[str, Any]:
     """The status value: where the machine, as `seen`, differs from the files.
 
@@ -51,8 +54,14 @@ def status(
     `failures` may hold outcomes that worked; they are left out. The daemon adds `pass`, `repairs` and
     `fights` to what it writes, and `wgd status` adds `daemon` to what it shows: see there.
     """
-    told = tuple(problems)
-    plan = replace(plan, changes=(*plan.changes, *plan.withheld), withheld=())
+    told, others = tuple(problems), tuple(rivals)
+    rivalry = contenders(plan.conflicts, others)
+    plan = replace(
+        plan,
+        changes=(*plan.changes, *plan.withheld),
+        withheld=(),
+        conflicts=named(plan.conflicts, others),
+    )
     broken = bool(frozen or config.held) or any(p.severity is Severity.ERROR for p in told)
     return {
         "version": __version__,
@@ -66,7 +75,7 @@ def status(
         "blocked": [_blocked(ref) for ref in plan.blocked],
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
         "problems": [problem_value(problem) for problem in told],
-        "warnings": [*warnings, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
+        "warnings": [*warnings, *rivalry, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
     }
 
 

@@ -16,7 +16,7 @@ from wgd.model import Outcome, Plan, State
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
 from wgd.reconcile import Resolved, observe
-from wgd.sources import dns, files
+from wgd.sources import dns, files, others
 from wgd.sources.files import Directories, Loaded
 
 CAP_NET_ADMIN = 12
@@ -60,6 +60,7 @@ class Machine:
             frozen=loaded.frozen,
             warnings=self.warnings() if forwards else (),
             failures=failures,
+            rivals=others.among(loaded.config, seen),
         )
 
 
