@@ -3,6 +3,7 @@
 # make check     style, types and the tests that need no kernel
 # make bench     how long a person waits for wgd's command line
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
+# make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator on all hosts of the network
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine
@@ -12,7 +13,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo bench bench-repair test check lint test-vm install uninstall clean
+.PHONY: help demo bench bench-repair soak test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -34,6 +35,9 @@ check: lint
 
 bench-repair: $(READY)
 	@.venv/bin/python -m integration.bench_repair
+
+soak: $(READY)
+	@.venv/bin/python -m integration.soak
 
 lint: $(READY)
 	@.venv/bin/ruff check .

@@ -37,6 +37,8 @@ from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.netlink import NetlinkEvents
 
 STATUS = "status.json"
+UNWATCHED = 0.5
+"""Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -137,11 +139,15 @@ class Daemon:
     def _wait(self) -> None:
         """Sleep until an event, the next pass, or the next sign of life that is due."""
         now = time.monotonic()
-        until = min(self._due(), self._loaded.deadline, now + (notify.watchdog_interval() or 60.0))
+        watching = self._watch.alive()
+        longest = (notify.watchdog_interval() or 60.0) if watching else UNWATCHED
+        until = min(self._due(), self._loaded.deadline, now + longest)
         for key, _ in self._selector.select(max(0.0, until - now)):
             key.data()
         if time.monotonic() >= self._loaded.deadline:
             self._pacer.touch(AT_ONCE, time.monotonic())
+        if not watching and self._directories.config.exists():
+            self._pacer.touch(FILES, time.monotonic())
         notify.notify(WATCHDOG=1)
 
     # One pass.
