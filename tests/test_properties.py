@@ -19,7 +19,7 @@ from wgd.kinds.route import Route
 from wgd.model import OURS, Plan, Ref
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
-from wgd.reconcile import observe
+from wgd.reconcile import observe, reconcile
 
 Edit = tuple[Config, Config]
 worlds = st.builds(machine, st.sampled_from(("kernel", "userspace")), force_forwarding=st.booleans())
@@ -141,3 +141,18 @@ def without_notes(kernel: FakeKernel) -> list[str]:
 def test_the_plan_depends_on_what_is_seen_alone(kernel: FakeKernel, edit: Edit) -> None:
     started(kernel, edit, [])
     assert plan(kernel, edit[1]) == plan(kernel, edit[1])
+
+
+@given(worlds, edits(), tampering, st.data())
+def test_what_is_withheld_is_left_alone_and_harms_nothing_else(
+    kernel: FakeKernel, edit: Edit, trouble: list[str], data: st.DataObject
+) -> None:
+    """No op fails for it, the rest converges, and when its turn comes it is done."""
+    differing = [change.ref for change in plan(started(kernel, edit, trouble), edit[1]).changes]
+    assume(differing)
+    withheld = data.draw(st.sets(st.sampled_from(differing), min_size=1))
+    report = reconcile(kernel, edit[1], resolved(edit[1]), NOW, withheld=withheld)
+    assert all(outcome.ok for outcome in report.outcomes), report.outcomes
+    assert report.converged, report.residue
+    assert not withheld & {ref for outcome in report.outcomes for ref in outcome.op.refs}
+    assert run(kernel, edit[1]).converged

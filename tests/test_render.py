@@ -245,3 +245,37 @@ def test_nothing_to_look_after() -> None:
     assert render_status(EMPTY, NOW, Page()) == (
         "✓ nothing to look after: no file names an interface · read from the kernel 3 s ago"
     )
+
+
+REPAIRED = [
+    {"time": NOW - old, "what": f"route {old} was missing, restored"} for old in (90000, 600, 70, 12, 5)
+]
+FIGHT = {"what": "route A repaired 7 times in the last minute", "by": "removed by NetworkManager[812]"}
+
+
+def test_the_last_repairs_are_told_for_a_day() -> None:
+    assert render_result(EMPTY | {"repairs": REPAIRED[:2]}, NOW, Page()).splitlines()[1:] == [
+        "",
+        "repaired lately",
+        "  10 min ago: route 600 was missing, restored",
+    ]
+    told = render_result(EMPTY | {"repairs": REPAIRED}, NOW, Page()).splitlines()
+    assert [line.split(" ago")[0] for line in told[3:]] == ["  5 s", "  12 s", "  1 min"]
+
+
+@pytest.mark.parametrize(
+    ("next_try", "by", "said"),
+    [
+        (NOW + 16, FIGHT["by"], ", removed by NetworkManager[812]; next try in 16 s"),
+        (NOW + 16, None, "; next try in 16 s"),
+        (None, None, "; now as it should be"),
+    ],
+    ids=["waits", "nobody knows with whom", "stands"],
+)
+def test_a_fight(next_try: float | None, by: str | None, said: str) -> None:
+    fights = [FIGHT | {"next": next_try, "by": by}]
+    told = render_result(EMPTY | {"fights": fights}, NOW, Page()).splitlines()
+    assert told[-2:] == [
+        "somebody keeps changing it back",
+        f"  ! fight: route A repaired 7 times in the last minute{said}",
+    ]
