@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -163,9 +161,3 @@ def test_a_fight_slows_down_what_is_fought_over_and_nothing_else(machine: Machin
     assert until(lambda: "10.11.12.0/24" in host.run("ip", "route"), seconds=20)
     assert until(lambda: "now as it should be" in host.wgd("status").stdout)
     assert host.wgd("plan").returncode == 0
-
-
-def test_the_daemon_is_the_one_of_these_sources(machine: Machine) -> None:
-    assert machine.host.run(sys.executable, "-c", "import wgd; print(wgd.__file__)").startswith(
-        str(Path(__file__).parents[1])
-    )
