@@ -20,6 +20,10 @@ class RealWorld(World):
 
     def add_device(self, name: str, *addresses: str) -> None:
         self._ip(f"link add {name} type veth peer name far-{name}")
+        for end in (name, f"far-{name}"):
+            self._ip(
+                f"link set {end} addrgenmode none"
+            )  # or an address comes by itself, up to a second later
         self._ip(f"link set far-{name} up")
         for address in addresses:
             self.add_address(name, address)
