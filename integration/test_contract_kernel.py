@@ -32,6 +32,7 @@ class RealWorld(World):
     def add_wireguard(self, name: str) -> None:
         if self._lane == "userspace":
             self._host.run("wireguard-go", name)
+            self._host.run("wg", "show", name)  # once it answers it changes nothing more by itself
         else:
             self._ip(f"link add {name} type wireguard")
 
