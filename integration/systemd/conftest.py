@@ -23,7 +23,16 @@ from integration.systemd.machine import (
 
 PLACES = (("/etc", 9), ("/opt", 1), ("/run", 1), ("/usr/local", 2), ("/var", 2))
 """Where an installed program leaves things, and how deep to look; a folder costs this kernel a descriptor."""
-NOT_OURS = ("/etc/wgd", "/run/lane", "/run/netns", "/run/log", "/run/systemd", "/run/user", "/var/log")
+NOT_OURS = (
+    "/etc/wgd",
+    "/run/lane",
+    "/run/netns",
+    "/run/log",
+    "/run/systemd",
+    "/run/udev",
+    "/run/user",
+    "/var/log",
+)
 """The person's own files, and what tests, the journal and systemd write of themselves."""
 
 

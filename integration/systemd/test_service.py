@@ -32,6 +32,7 @@ from integration.systemd.machine import (
 )
 
 CAP_NET_ADMIN = 1 << 12
+LEAVE_IT = ("NM_UNMANAGED=1", "ID_NET_MANAGED_BY=wgd", "WGD=1")
 RULES = """
 [networks]
 lan = ["10.11.12.0/24"]
@@ -255,3 +256,11 @@ def test_wireguard_as_a_process(wg0: Tunnel, far: Far) -> None:
         file.unlink(missing_ok=True)
         no_kernel.unlink()
         no_kernel.parent.rmdir()
+
+
+def test_other_network_programs_are_told_to_leave_it_alone(wg0: Tunnel) -> None:
+    """Without a udev that runs: what its rules make of the interface, and of another."""
+    told = run("udevadm", "test", "--action=add", "/sys/class/net/wg0")
+    assert all(property in told for property in LEAVE_IT)
+    others = run("udevadm", "test", "--action=add", "/sys/class/net/eth1")
+    assert not any(property in others for property in LEAVE_IT)
