@@ -1,0 +1,62 @@
+"""`make bench-disruption`: runs the bench on a kernel with WireGuard, prints the table and keeps it.
+
+`--quick` does a little of everything. `--here` takes this kernel as it is: without WireGuard of its own, that
+is wireguard-go. The table stands in build/ afterwards, as Markdown and as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+LANE = Path("integration/lanes/run-uml")
+AT_MOST = 3600
+"""Seconds for a whole run; a full one takes half of that on a slow machine."""
+FOLDER = Path("build")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="integration.disruption", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a little of everything, in some minutes")
+    parser.add_argument("--here", action="store_true", help="this kernel, or wireguard-go on it")
+    options = parser.parse_args()
+    measure = [sys.executable, "-m", "integration.disruption.measure", *(["--quick"] * options.quick)]
+    if not options.here and not _kernel_has_wireguard():
+        measure.insert(0, str(LANE))
+    findings = _findings(measure)
+    if findings is None:
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    markdown = findings.pop("markdown")
+    (FOLDER / "disruption.md").write_text(markdown)
+    (FOLDER / "disruption.json").write_text(json.dumps(findings, indent=1) + "\n")
+    print(markdown)
+    return 0
+
+
+def _findings(measure: list[str]) -> dict[str, str] | None:
+    """What the run found; on its way, what it says is shown. None if it did not come to its end."""
+    found: dict[str, str] | None = None
+    limits = {**os.environ, "SECONDS_AT_MOST": str(AT_MOST)}
+    with subprocess.Popen(measure, stdout=subprocess.PIPE, text=True, env=limits) as running:
+        assert running.stdout
+        for line in running.stdout:
+            if line.startswith("{"):
+                found = json.loads(line)
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
+    return found if running.returncode == 0 else None
+
+
+def _kernel_has_wireguard() -> bool:
+    aside = ("unshare", "-nm") if os.geteuid() == 0 else ("unshare", "-Urnm")
+    add = ("ip", "link", "add", "wg0", "type", "wireguard")
+    return subprocess.run((*aside, *add), stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
