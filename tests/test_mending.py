@@ -83,7 +83,7 @@ def test_meanwhile_everything_else_is_repaired_at_once() -> None:
     host.fight()
     host.kernel.nft.insert("forward-wg0", "accept")
     (said,) = host.run(5.1)
-    assert said.startswith("chain inet wgd forward-wg0 was wrong") and "put right" in said
+    assert said.startswith("chain inet wgd forward-wg0 differed") and "put right" in said
 
 
 def test_an_edit_of_the_files_ends_the_wait() -> None:

@@ -55,11 +55,11 @@ TAMPERINGS: tuple[tuple[Callable[[FakeKernel], None], str], ...] = (
     (add_route, "route 10.9.0.0/16 dev wg0 did not belong there, removed"),
     (delete_link, "link wg0 was missing, restored with 5 objects that hung on it"),
     (remove_peer, "peer spoke-1 on wg0 was missing, restored"),
-    (change_keepalive, "peer spoke-1 on wg0 was wrong (persistent_keepalive: 9, not 0), put right"),
-    (insert_rule, "chain inet wgd forward-wg0 was wrong (rules: 6 (1 unknown), not 5 (0 new)), put right"),
+    (change_keepalive, "peer spoke-1 on wg0 differed (persistent_keepalive: 9, not 0), put right"),
+    (insert_rule, "chain inet wgd forward-wg0 differed (rules: 6 (1 unknown), not 5 (0 new)), put right"),
     (
         forbid_forwarding,
-        "sysctl net/ipv4/conf/wg0/forwarding was wrong (value: 0, not 1), put right",
+        "sysctl net/ipv4/conf/wg0/forwarding differed (value: 0, not 1), put right",
     ),
 )
 

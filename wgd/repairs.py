@@ -62,7 +62,7 @@ class Repair:
         if self.change.verb is Verb.DELETE:
             return f"{self.name} did not belong there{end}"
         differing = "; ".join(f"{field}: {have}, not {want}" for field, have, want in self.change.fields)
-        return f"{self.name} was wrong ({plain(differing)}){end}"
+        return f"{self.name} differed ({plain(differing)}){end}"
 
     def _end(self) -> str:
         done = _DONE[self.change.verb] if self.done else "which could not be mended"

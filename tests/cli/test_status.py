@@ -104,6 +104,12 @@ def test_only_one_interface_that_is_all_right() -> None:
     assert beside.status_exit(value) == Exit.IN_SYNC
 
 
+def test_only_its_repairs() -> None:
+    told = [{"interface": name} for name in ("wg0", "wg1", None)]
+    value = only(two() | {"repairs": told, "fights": told}, "wg1")
+    assert value["repairs"] == value["fights"] == [{"interface": "wg1"}]
+
+
 def test_only_one_interface_that_is_not() -> None:
     whole = two()
     assert only(whole, "wg0") == whole | {"interfaces": whole["interfaces"][:1]}

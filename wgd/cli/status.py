@@ -77,7 +77,8 @@ def only(value: Value, name: str) -> Value:
         raise UsageError(f"no interface {name} in the files: {known}")
     chosen = value | {
         key: [one for one in value[key] if one["interface"] == name]
-        for key in ("drift", "conflicts", "foreign")
+        for key in ("drift", "conflicts", "foreign", "repairs", "fights")
+        if key in value  # only a daemon knows of repairs
     }
     chosen["interfaces"] = [one for one in value["interfaces"] if one["name"] == name]
     chosen["problems"] = [one for one in value["problems"] if _concerns(one["file"], name)]
