@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.configs import HUB, NOW, config, machine, network, resolved
 from tests.fake import FakeKernel
 from wgd.config.document import Config
-from wgd.mending import KEPT, TOLD, Mending, contested
+from wgd.kinds.route import RouteSet
+from wgd.mending import KEPT, TOLD, Mending, at_rest
 from wgd.model import Op, Report
 from wgd.reconcile import reconcile
 from wgd.repairs import REPAIR, Hint
@@ -123,7 +124,20 @@ def test_a_link_whose_rules_are_fought_over_is_not_opened() -> None:
 def test_a_pass_that_somebody_undoes_has_not_failed() -> None:
     kernel = machine()
     kernel.__class__ = Hostile
-    assert contested(reconcile(kernel, WANTED, resolved(WANTED), NOW))
+    assert at_rest(reconcile(kernel, WANTED, resolved(WANTED), NOW))
+
+
+def test_a_conflict_makes_nothing_else_wait() -> None:
+    kernel = machine()
+    kernel.add_link("wg0", "wireguard")
+    done = reconcile(kernel, WANTED, resolved(WANTED), NOW)
+    assert not done.converged and at_rest(done)
+
+
+def test_what_failed_is_tried_again() -> None:
+    kernel = machine()
+    kernel.fail_next(RouteSet, 1)
+    assert not at_rest(reconcile(kernel, WANTED, resolved(WANTED), NOW))
 
 
 class Hostile(FakeKernel):

@@ -24,7 +24,7 @@ from wgd.endpoints import to_ask_again
 from wgd.errors import ConfigError, KernelError, Problem, Severity
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import foreign_forward_drops
-from wgd.mending import Mending, contested
+from wgd.mending import Mending, at_rest
 from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
 from wgd.reconcile import deletes_more, reconcile
@@ -165,8 +165,7 @@ class Daemon:
             self._pacer.ran(started, time.monotonic(), converged=False)
             return
         ended = time.monotonic()
-        as_well_as_can_be = done.converged or contested(done)
-        self._pacer.ran(started, ended, as_well_as_can_be, changed=bool(done.outcomes))
+        self._pacer.ran(started, ended, at_rest(done), changed=bool(done.outcomes))
         self._after(done, ended - started)
 
     def _reconcile(self) -> Report:
@@ -204,7 +203,7 @@ class Daemon:
         self._tell_left_over(done.plan.foreign)
         for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
             self._log.warning(line)
-        if not done.converged and not contested(done) and done.outcomes:
+        if not at_rest(done) and done.outcomes:
             self._log.warning(
                 "did not converge", left=len(done.residue.changes), again_in=f"{self._pacer.backoff():.0f} s"
             )

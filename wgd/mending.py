@@ -64,11 +64,12 @@ class Mending:
         return {"repairs": list(self._recent), "fights": fights}
 
 
-def contested(done: Report) -> bool:
-    """Whether all that the pass left undone was done, and undone again by somebody else meanwhile."""
+def at_rest(done: Report) -> bool:
+    """Whether trying again soon would be no use: a conflict waits for a person, and what the pass did and
+    somebody else undid meanwhile is no failure."""
     worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
     left = {change.ref for change in done.residue.changes}
-    return bool(left) and left <= worked and all(outcome.ok for outcome in done.outcomes)
+    return not left or (left <= worked and all(outcome.ok for outcome in done.outcomes))
 
 
 def _by(repair: Repair) -> str:
