@@ -1,6 +1,6 @@
 """Three hosts on one street: a hub, a spoke, and a stranger who owns the switch and sees every packet.
 
-Both IP versions, each with a default route, since a packet that should not be sent finds a way if there is one.
+Both IP versions, each with a default route: a packet that should not be sent finds its way if there is one.
 """
 
 from __future__ import annotations
