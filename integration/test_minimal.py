@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import re
 import select
 import signal
 import socket
 import struct
-import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_interface
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,25 +136,37 @@ def test_a_new_private_key_ends_sessions_by_its_meaning_and_they_come_back(stree
 
 @dataclass
 class Stream:
-    """A ping every 5 ms."""
+    """A ping every 5 ms; `log` is what it says."""
 
+    log: Path
     lost: int = -1
+
+    def answered(self) -> list[int]:
+        """The numbers of those that came back."""
+        return [int(found) for found in re.findall(r"icmp_seq=(\d+) ttl", self.log.read_text())]
 
 
 @contextmanager
 def streaming(host: Host) -> Iterator[Stream]:
-    """Packets flow during the block and a little longer."""
-    stream = Stream()
-    sender = host.popen("ping", "-n", "-i", "0.005", "-W", "1", "172.27.0.1")
-    assert sender.stdout is not None
-    for _ in range(3):
-        sender.stdout.readline()
-    yield stream
-    subprocess.run(("sleep", "0.3"), check=True)
-    sender.send_signal(signal.SIGINT)
-    said = sender.communicate(timeout=10)[0]
-    sent, received = (int(said.split(word)[0].split()[-1]) for word in (" packets transmitted", " received"))
-    stream.lost = sent - received
+    """Packets flow during the block, and on after it; those still on their way at the end are not lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        stream = Stream(Path(folder, "ping"))
+        sender = host.popen("ping", "-n", "-i", "0.005", "-W", "1", "172.27.0.1", log=stream.log)
+        wait_for_more(stream)
+        yield stream
+        wait_for_more(stream)
+        sender.terminate()
+        sender.wait(10)
+        answered = stream.answered()
+        stream.lost = max(answered) - len(set(answered))
+
+
+def wait_for_more(stream: Stream) -> None:
+    """Twenty packets from now on."""
+    enough, deadline = len(stream.answered()) + 20, time.monotonic() + 20
+    while len(stream.answered()) < enough:
+        assert time.monotonic() < deadline, "nothing comes back any more"
+        time.sleep(0.02)
 
 
 KEEP = "10.11.12.0/24"
