@@ -4,6 +4,7 @@
 # make bench     how long a person waits for wgd's command line
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
 # make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator on all hosts of the network
+# make bench-disruption  what a running connection notices of wgd and of other tools (half an hour)
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine
@@ -13,7 +14,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo bench bench-repair soak test check lint test-vm install uninstall clean
+.PHONY: help demo bench bench-disruption bench-repair soak test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -29,6 +30,10 @@ test: $(READY)
 
 bench: $(READY)
 	@.venv/bin/python -m integration.bench
+
+bench-disruption: $(READY)
+	@integration/prepare run test uml bench
+	@.venv/bin/python -m integration.disruption
 
 check: lint
 	@.venv/bin/pytest tests

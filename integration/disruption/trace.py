@@ -45,7 +45,7 @@ def strace(folder: Path) -> tuple[str, ...]:
     """The words before a command that make strace write what it sends into this folder, a file per thread."""
     folder.mkdir(parents=True)
     what = ("-e", "trace=sendto,sendmsg,write", "-e", "write=all")
-    return ("strace", "-ff", "-qq", "-s", "0", *what, "-o", str(folder / "sent"))
+    return ("strace", "-ff", "-qq", *what, "-o", str(folder / "sent"))
 
 
 def read(who: str, folder: Path) -> Trace:
