@@ -17,6 +17,8 @@ from integration.host import Host
 INTERVAL_MS = 5
 LONGEST_WAY = 1.0
 """Seconds after which a packet that has not come back counts as lost."""
+PATIENCE = 300.0
+"""Seconds. A spoke that waits for no answer notices only after 120 that its hub has forgotten it; TCP, later."""
 _PROGRAM = ("setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "integration.disruption.ends")
 
 
@@ -61,7 +63,7 @@ class Stream:
         time.sleep(max(0.0, end + LONGEST_WAY - time.monotonic()))
         return self._ask(start, end)
 
-    def settle(self, seconds: float = 90) -> None:
+    def settle(self, seconds: float = PATIENCE) -> None:
         """Returns when nothing was lost for half a second, and the download goes on."""
         started = time.monotonic()
         while time.monotonic() < started + seconds:
