@@ -18,7 +18,7 @@ INTERVAL_MS = 5
 LONGEST_WAY = 1.0
 """Seconds after which a packet that has not come back counts as lost."""
 PATIENCE = 300.0
-"""Seconds. A spoke that waits for no answer notices only after 120 that its hub has forgotten it; TCP, later."""
+"""Seconds. A spoke notices only after 120 that its hub has forgotten it; TCP, later still."""
 _PROGRAM = ("setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "integration.disruption.ends")
 
 
