@@ -18,7 +18,7 @@ INTERVAL_MS = 5
 LONGEST_WAY = 1.0
 """Seconds after which a packet that has not come back counts as lost."""
 PATIENCE = 300.0
-"""Seconds. A spoke notices only after 120 that its hub has forgotten it; TCP, later still."""
+"""Seconds. Outages of 113 were seen after a hub was made anew, and TCP takes up again later still."""
 _PROGRAM = ("setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "integration.disruption.ends")
 
 

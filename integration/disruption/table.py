@@ -76,7 +76,10 @@ class Findings:
         if not self.floods:
             return "The flood was left out: only the kernel's WireGuard says that there is no peer (ENOKEY)."
         rows = [[one.tool, str(one.edits), str(one.sent), str(one.nobody)] for one in self.floods]
-        return _table(["flood towards a peer of 2,000 prefixes", "edits", "sends", "ENOKEY"], rows)
+        table = _table(["flood towards a peer of 2,000 prefixes", "edits", "sends", "ENOKEY"], rows)
+        if any(one.nobody for one in self.floods):
+            return table
+        return f"{table}\n\nThe flood proves nothing this time: it did not even see the list being replaced."
 
     def _trace(self) -> str:
         if not self.traces:
