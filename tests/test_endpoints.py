@@ -10,6 +10,7 @@ import pytest
 from tests.configs import HUB, SPOKE_1, config, key
 from wgd.config.document import Endpoint, Role
 from wgd.endpoints import Leads, SocketAddress, Whereabouts, lost, stale, target, to_ask_again, unanswered
+from wgd.kinds.peer import Peer, PeerKind
 from wgd.model import Silence, State
 
 A, B, C = ("198.51.100.15", 51820), ("203.0.113.9", 40000), ("192.0.2.1", 1)
@@ -82,25 +83,33 @@ def test_where_to_look(
     assert lost(addresses, peer, leads, NOW) is gives_up
 
 
-LONG_AGO = Whereabouts(A, True, Silence(NOW - 540))
-STALE: tuple[tuple[str, dict[str, Any], bool, Whereabouts, bool], ...] = (
+LONG_AGO = Silence(NOW - 540)
+STALE: tuple[tuple[str, dict[str, Any], bool, Silence | None, bool], ...] = (
     ("540 s of silence", {}, False, LONG_AGO, True),
-    ("one second less", {}, False, replace(LONG_AGO, silence=Silence(NOW - 539)), False),
-    ("calls count for nothing", {}, False, replace(LONG_AGO, silence=replace(CALLING, heard=0)), True),
+    ("one second less", {}, False, Silence(NOW - 539), False),
+    ("calls count for nothing", {}, False, replace(CALLING, heard=0), True),
     ("a spoke", {"role": Role.SPOKE}, False, LONG_AGO, False),
     ("dialled on purpose", {}, True, LONG_AGO, False),
     ("never, says the file", {"strip_after": 0}, False, LONG_AGO, False),
-    ("sooner, says the file", {"strip_after": 60}, False, Whereabouts(A, True, Silence(NOW - 60)), True),
-    ("nothing to forget", {}, False, replace(LONG_AGO, live=None), False),
-    ("nobody listened", {}, False, replace(LONG_AGO, silence=None), False),
+    ("sooner, says the file", {"strip_after": 60}, False, Silence(NOW - 60), True),
+    ("nobody listened", {}, False, None, False),
 )
 
 
 @pytest.mark.parametrize(
-    ("more", "dialled", "peer", "expected"), [s[1:] for s in STALE], ids=[s[0] for s in STALE]
+    ("more", "dialled", "silence", "expected"), [s[1:] for s in STALE], ids=[s[0] for s in STALE]
 )
-def test_when_a_hub_forgets(more: dict[str, Any], dialled: bool, peer: Whereabouts, expected: bool) -> None:
-    assert stale(replace(HUB, **more), dialled, peer, NOW) is expected
+def test_when_a_hub_forgets(
+    more: dict[str, Any], dialled: bool, silence: Silence | None, expected: bool
+) -> None:
+    assert stale(replace(HUB, **more), dialled, silence, NOW) is expected
+
+
+def test_without_a_live_endpoint_there_is_nothing_to_forget() -> None:
+    there = Peer("wg0", HUB.peers[0].public_key, frozenset())
+    objects = {"peer": {("wg0", there.public_key): there}}
+    state = State(objects, silence={("wg0", there.public_key): LONG_AGO}, steady=NOW)
+    assert next(iter(PeerKind().desired(config(HUB), state))).endpoint is None
 
 
 def test_a_name_is_asked_for_again_when_nobody_answers_behind_it() -> None:

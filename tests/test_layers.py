@@ -24,6 +24,7 @@ ROWS = {
     "wgd.sources": 3,
     "wgd.kernel": 3,
     "wgd.plan": 2,
+    "wgd.edit": 2,
     "wgd.render": 2,
     "wgd.terminal": 2,
     "wgd.findings": 2,
@@ -48,6 +49,7 @@ ROWS = {
 }
 PURE = (
     "config.document",
+    "edit",
     "endpoints",
     "errors",
     "fights",

@@ -79,6 +79,13 @@ def test_passes_without_a_reason_cost_at_most_one_per_cent(took: float) -> None:
     assert took / ran_at(200.0, took=took).interval() <= 0.01 + 1e-9
 
 
+@given(took=st.floats(0, 5), telling=st.floats(0, 5))
+def test_what_telling_took_counts(took: float, telling: float) -> None:
+    pacer = ran_at(200.0, took=took)
+    pacer.told(200.0 + telling)
+    assert took + telling <= 0.01 * (pacer.due() - 200.0) + 1e-6
+
+
 def test_what_a_change_took_does_not_count() -> None:
     pacer = ran_at(100.0)
     pacer.ran(101.0, 109.0, True, changed=True)

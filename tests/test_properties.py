@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.configs import NOW, machine, resolved, run
 from tests.fake import Crash, FakeKernel
-from tests.strategies import edits, mischief, tampering
+from tests.strategies import configs, edits, mischief, tampering
 from wgd.config.document import Config
 from wgd.kinds.address import Address
 from wgd.kinds.link import Link
 from wgd.kinds.peer import PeersSet
 from wgd.kinds.route import Route
 from wgd.model import OURS, Plan, Ref
-from wgd.plan import make_plan
+from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
 from wgd.reconcile import observe, reconcile
 
@@ -141,6 +143,35 @@ def without_notes(kernel: FakeKernel) -> list[str]:
 def test_the_plan_depends_on_what_is_seen_alone(kernel: FakeKernel, edit: Edit) -> None:
     started(kernel, edit, [])
     assert plan(kernel, edit[1]) == plan(kernel, edit[1])
+
+
+@given(worlds, st.lists(st.tuples(configs(), tampering, st.integers(0, 2)), min_size=1, max_size=4))
+def test_a_memo_changes_no_plan(kernel: FakeKernel, steps: list[tuple[Config, list[str], int]]) -> None:
+    """Whatever was seen and wanted before, also the very same again, and whoever expires meanwhile."""
+    memo = Memo()
+    for number, (wanted, trouble, looks) in enumerate(steps):
+        mischief(kernel, trouble)
+        expiring = some_expire(wanted, NOW + number + 0.5)
+        for look in range(1 + looks):
+            memo.seen = observe(kernel, resolved(wanted), NOW + number + look, memo.seen)
+            fresh = observe(kernel, resolved(wanted), NOW + number + look)
+            assert memo.seen == fresh
+            assert make_plan(expiring, memo.seen, memo=memo) == make_plan(expiring, fresh)
+        reconcile(kernel, expiring, resolved(wanted), NOW + number, memo=memo)
+
+
+def some_expire(wanted: Config, when: float) -> Config:
+    """Every second peer."""
+    at = datetime.fromtimestamp(when, UTC)
+    return replace(
+        wanted,
+        interfaces={
+            name: replace(
+                i, peers=tuple(replace(p, expires=at) if n % 2 else p for n, p in enumerate(i.peers))
+            )
+            for name, i in wanted.interfaces.items()
+        },
+    )
 
 
 @given(worlds, edits(), tampering, st.data())

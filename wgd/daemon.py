@@ -7,36 +7,36 @@ Sources only say "this may have changed"; what is true is read again. Nothing he
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
 import socket
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from wgd import log, report
+from wgd.config.document import Config
+from wgd.edit import edit_plan
 from wgd.endpoints import to_ask_again
 from wgd.errors import ConfigError, KernelError, Problem, Severity
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import foreign_forward_drops
 from wgd.mending import Mending, at_rest
-from wgd.model import Conflict, Foreign, Outcome, Report
+from wgd.model import Conflict, Foreign, Outcome, Plan, Report
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
+from wgd.plan import Memo
 from wgd.reconcile import deletes_more, reconcile
-from wgd.repairs import REPAIR
 from wgd.rivals import named
 from wgd.silence import Listener
 from wgd.sources import dns, lock, notify, others
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.netlink import NetlinkEvents
+from wgd.sources.statusfile import StatusFile, recent_repairs
 
-STATUS = "status.json"
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -65,6 +65,8 @@ class Daemon:
         self._listener = Listener()
         self._files = ConfigFiles(directories)
         self._loaded = Loaded()
+        self._memo = Memo()
+        self._settled: Config | None = None
         self._read_at_once = True
         self._touched_files = False
         self._stopping = False
@@ -73,6 +75,8 @@ class Daemon:
         self._told: frozenset[Conflict] = frozenset()
         self._left_over: frozenset[Foreign] = frozenset()
         self._mending = Mending(recent_repairs(directories.run))
+        self._status = StatusFile(directories.run)
+        self._told_peers = report.PeerValues()
 
     def run(self) -> None:
         """Reconcile, wait, reconcile, until told to stop."""
@@ -167,21 +171,34 @@ class Daemon:
         ended = time.monotonic()
         self._pacer.ran(started, ended, at_rest(done), changed=bool(done.outcomes))
         self._after(done, ended - started)
+        self._pacer.told(time.monotonic())
 
     def _reconcile(self) -> Report:
-        self._resolver.want(dns.endpoints(self._loaded.config))
+        config = self._loaded.config
+        ahead = self._ahead(config)
+        self._resolver.want(dns.endpoints(config))
+        self._settled = None
         done = reconcile(
             self._kernel,
-            self._loaded.config,
+            config,
             self._resolver.answers(),
             time.time(),
             self._tell,
             self._events.stale,
-            self._mending.withheld(self._loaded.config, time.monotonic()),
+            self._mending.withheld(config, time.monotonic()),
             lambda seen: self._listener.listen(seen, time.monotonic()),
+            self._memo,
+            ahead,
         )
-        self._resolver.ask_again(to_ask_again(self._loaded.config, done.seen))
+        self._settled = config if done.residue.in_sync else None
+        self._resolver.ask_again(to_ask_again(config, done.seen))
         return done
+
+    def _ahead(self, config: Config) -> Plan | None:
+        """What an edit asks for by itself, if the last pass left everything as it should be."""
+        if self._settled is None or self._settled is config or self._memo.seen is None:
+            return None
+        return edit_plan(self._settled, config, replace(self._memo.seen, now=time.time()))
 
     def _load(self, now: float) -> None:
         """Read the files again: cheap, and right even when an event was lost."""
@@ -264,6 +281,7 @@ class Daemon:
             warnings=self._warnings(),
             failures=done.outcomes,
             rivals=others.among(self._loaded.config, done.seen),
+            told=self._told_peers,
         )
         value["pass"] = {
             "pid": os.getpid(),
@@ -274,24 +292,7 @@ class Daemon:
         }
         value |= self._mending.values(time.monotonic(), time.time())
         try:
-            write_status(self._directories.run, value)
+            self._status.write(value)
         except OSError as error:
             self._log.error(f"{self._directories.run} cannot hold status.json: {error.strerror}")
         notify.notify(READY=1, STATUS=report.summary(value))
-
-
-def write_status(directory: Path, value: object) -> None:
-    """Replace status.json at once, for owner and group only: endpoints tell where people are."""
-    new = directory / f"{STATUS}.new"
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
-        json.dump(value, file, separators=(",", ":"))
-    new.replace(directory / STATUS)
-
-
-def recent_repairs(directory: Path) -> list[Mapping[str, Any]]:
-    """Those that the daemon before this one told of; none if it said nothing that can be understood."""
-    try:
-        found = json.loads((directory / STATUS).read_text())["repairs"]
-        return [{key: one[key] for key in REPAIR} for one in found]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []

@@ -72,12 +72,12 @@ def target(
     return good[0] if good else None
 
 
-def stale(interface: Interface, dialled: bool, peer: Whereabouts, now: float) -> bool:
-    """Whether a hub is to forget the live endpoint: a hole in some NAT box that nobody has used for so long
+def stale(interface: Interface, dialled: bool, silence: Silence | None, now: float) -> bool:
+    """Whether a hub is to forget a live endpoint: a hole in some NAT box that nobody has used for so long
     that WireGuard has erased the session's keys. Never that of a peer which is `dialled` on purpose."""
-    if interface.role is not Role.HUB or not interface.strip_after or dialled or peer.live is None:
+    if interface.role is not Role.HUB or not interface.strip_after or dialled or silence is None:
         return False
-    return peer.silence is not None and _quiet(peer, now) >= interface.strip_after
+    return now - silence.heard >= interface.strip_after
 
 
 def to_ask_again(config: Config, seen: State) -> frozenset[str]:

@@ -42,6 +42,7 @@ class Pacer:
     _pending: dict[Patience, tuple[float, float]] = field(default_factory=dict)
     _failures: int = 0
     _cost: float = 0.0
+    _telling: float = 0.0
     _next: float = -math.inf
     _ended: float = -math.inf
 
@@ -72,13 +73,19 @@ class Pacer:
         self._failures, self._ended = 0 if converged else self._failures + 1, ended
         self._next = ended + (self.backoff() if self._failures else self.interval())
 
+    def told(self, ended: float) -> None:
+        """What the pass did has been told: that is a part of what it costs."""
+        self._telling = ended - self._ended
+        if not self._failures:
+            self._next = self._ended + self.interval()
+
     def patience(self) -> float:
         """Seconds from the end of the last pass to the next, if nothing happens."""
         return self._next - self._ended
 
     def interval(self) -> float:
-        """Seconds until a pass without a reason, by what the last such pass took."""
-        return max(self.resync, self._cost / COST)
+        """Seconds until a pass without a reason, by what the last such pass and telling of it took."""
+        return max(self.resync, (self._cost + self._telling) / COST)
 
     def backoff(self) -> float:
         """Seconds until the next try after so many that did not converge."""

@@ -6,7 +6,8 @@ stands on our ground, and otherwise none of our business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,18 +23,93 @@ class _Findings:
     conflicts: list[Conflict] = field(default_factory=list)
     foreign: list[Foreign] = field(default_factory=list)
 
+    def add(self, other: _Findings) -> None:
+        self.changes += other.changes
+        self.conflicts += other.conflicts
+        self.foreign += other.foreign
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What came of comparing the objects of one kind, and all that it was made of."""
+
+    config: Config
+    read: tuple[Mapping[Hashable, Any], ...]
+    since: float
+    wanted: Mapping[Hashable, Any]
+    have: Mapping[Hashable, Any]
+    unsettled: Set[Hashable]
+    found: _Findings
+
+    def settled(self, key: Hashable, want: Any, have: Any) -> bool:
+        """Whether these two objects were compared and did not differ."""
+        return self.wanted.get(key) is want and self.have.get(key) is have and key not in self.unsettled
+
+
+class Memo:
+    """What was `seen` last, and what the plan of that found, kind by kind, so that the same objects need not
+    be compared again.
+
+    It says nothing that a comparison would not: with it or without it, the plan is the same."""
+
+    def __init__(self) -> None:
+        self.seen: State | None = None
+        self._last: dict[str, _Compared] = {}
+        self._expiring: tuple[Config, tuple[float, ...]] = (Config(), ())
+
+    def again(self, kind: Kind[Any], config: Config, seen: State) -> _Findings | None:
+        """What was found, if nothing that it depends on is another object now."""
+        last = self._last.get(kind.name)
+        if last is None or last.config is not config or not kind.reads:
+            return None
+        if not all(one is other for one, other in zip(last.read, _read(kind, seen), strict=True)):
+            return None
+        return last.found if last.since <= seen.now < self._until(config, last.since) else None
+
+    def before(self, kind: Kind[Any]) -> _Compared | None:
+        """The comparison before this one."""
+        return self._last.get(kind.name)
+
+    def keep(self, kind: Kind[Any], compared: _Compared) -> None:
+        """For the next time."""
+        self._last[kind.name] = compared
+
+    def _until(self, config: Config, since: float) -> float:
+        """When the next peer expires after `since`."""
+        if self._expiring[0] is not config:
+            self._expiring = (config, tuple(_expiries(config)))
+        return min((time for time in self._expiring[1] if time > since), default=math.inf)
+
+
+def _expiries(config: Config) -> Iterator[float]:
+    for interface in config.enabled():
+        for peer in interface.peers:
+            if peer.expires is not None:
+                yield peer.expires.timestamp()
+
+
+def _read(kind: Kind[Any], seen: State) -> tuple[Mapping[Hashable, Any], ...]:
+    return tuple(seen.of(name) for name in sorted(kind.reads))
+
 
 def make_plan(
-    config: Config, seen: State, kinds: Sequence[Kind[Any]] = KINDS, withheld: Set[Ref] = frozenset()
+    config: Config,
+    seen: State,
+    kinds: Sequence[Kind[Any]] = KINDS,
+    withheld: Set[Ref] = frozenset(),
+    memo: Memo | None = None,
 ) -> Plan:
     """What differs between the config and what was seen, and the ops that would close the difference.
 
-    Objects of `withheld`, and what cannot be done without them, are left as they are for now."""
+    Objects of `withheld`, and what cannot be done without them, are left as they are for now. `memo` saves
+    comparing again what one plan after another would compare."""
+    memo = memo or Memo()
     left = _left_over(config, seen, kinds)
-    config = replace(config, held=config.held.union(str(link.interface) for link in left))
-    found = _find(config, seen, kinds)
+    if left:
+        config = replace(config, held=config.held.union(str(link.interface) for link in left))
+    found = _find(config, seen, kinds, memo)
     taken = frozenset(str(conflict.ref.key) for conflict in found.conflicts if conflict.ref.kind == "link")
-    changes = _find(_holding(config, taken), seen, kinds).changes if taken else found.changes
+    changes = _find(_holding(config, taken), seen, kinds, memo).changes if taken else found.changes
     possible = {change.ref for change in changes}
     now = [change for change in changes if change.ref not in withheld]
     ops = [op for kind in kinds for op in _ops(kind, now, seen)]
@@ -76,12 +152,15 @@ def _left_over(config: Config, seen: State, kinds: Sequence[Kind[Any]]) -> tuple
     )
 
 
-def _find(config: Config, seen: State, kinds: Sequence[Kind[Any]]) -> _Findings:
+def _find(config: Config, seen: State, kinds: Sequence[Kind[Any]], memo: Memo) -> _Findings:
     found = _Findings()
     ahead = seen
     for kind in kinds:
-        _compare(kind, config, seen, ahead, found)
-        ahead = _ahead(ahead, kind, found)
+        here = memo.again(kind, config, seen) if ahead is seen else None
+        if here is None:
+            here = _compare(kind, config, seen, ahead, memo)
+        found.add(here)
+        ahead = _ahead(ahead, kind, here)
     return found
 
 
@@ -94,17 +173,34 @@ def _ahead(seen: State, kind: Kind[Any], found: _Findings) -> State:
     return replace(seen, objects={**seen.objects, kind.name: {**seen.of(kind.name), **updated}})
 
 
-def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, found: _Findings) -> None:
+def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: Memo) -> _Findings:
+    if kind.reads:
+        seen, ahead = (_restricted(state, kind.reads) for state in (seen, ahead))
+    found, unsettled = _Findings(), set[Hashable]()
     have = seen.of(kind.name)
     wanted = {kind.key(spec): spec for spec in kind.desired(config, seen)}
+    last = memo.before(kind)
     for key, want in wanted.items():
-        if key not in have:
+        spec = have.get(key)
+        if last is not None and last.settled(key, want, spec):
+            continue
+        if spec is None:
             found.changes.append(Change(kind.ref(want), None, want, kind.interface(want), kind.label(want)))
-        elif differing := kind.differences(want, have[key]):
-            _differs(kind, want, have[key], differing, config, seen, found)
+        elif differing := kind.differences(want, spec):
+            _differs(kind, want, spec, differing, config, seen, found)
+        else:
+            continue
+        unsettled.add(key)
     for key, spec in have.items():
         if key not in wanted:
             _unwanted(kind, spec, config, ahead, found)
+    memo.keep(kind, _Compared(config, _read(kind, seen), seen.now, wanted, have, unsettled, found))
+    return found
+
+
+def _restricted(seen: State, kinds: Set[str]) -> State:
+    """Only what a kind says that it reads, so that it cannot depend on more."""
+    return replace(seen, objects={name: seen.of(name) for name in kinds}, silence={}, resolved={})
 
 
 def _differs(

@@ -39,6 +39,9 @@ class Kind(ABC, Generic[S]):
     """
 
     name: ClassVar[str]
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """The kinds whose observed objects its answers depend on, if on nothing else but the config and when its
+    peers expire: then it is not asked again before one of them is another. Empty: it is asked each time."""
 
     @abstractmethod
     def key(self, spec: S) -> Hashable:

@@ -7,12 +7,13 @@ different after `ROUNDS` is reported as not converged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 
 from wgd.config.document import Config
 from wgd.errors import KernelError
 from wgd.kinds import KINDS
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
-from wgd.plan import make_plan
+from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
 
 ROUNDS = 3
@@ -21,12 +22,14 @@ ROUNDS = 3
 Resolved = Mapping[str, tuple[tuple[str, int], ...]]
 
 
-def observe(kernel: Kernel, resolved: Resolved, now: float) -> State:
-    """Read every kind. Raises KernelError."""
+def observe(kernel: Kernel, resolved: Resolved, now: float, last: State | None = None) -> State:
+    """Read every kind. What is as it was in `last` is the same object, so that nobody need look at it again.
+    Raises KernelError."""
     objects = {}
     for kind in KINDS:
-        specs = kernel.dump(kind.name)
-        objects[kind.name] = {kind.key(spec): spec for spec in specs}
+        specs, before = list(kernel.dump(kind.name)), last.of(kind.name) if last else {}
+        same = last is not None and specs == [*before.values()]
+        objects[kind.name] = before if same else {kind.key(spec): spec for spec in specs}
     return State(objects, kernel.backend(), resolved, now)
 
 
@@ -72,17 +75,26 @@ def reconcile(
     before_reading: Callable[[], object] = lambda: None,
     withheld: Set[Ref] = frozenset(),
     listen: Callable[[State], State] = lambda seen: seen,
+    memo: Memo | None = None,
+    ahead: Plan | None = None,
 ) -> Report:
     """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read.
 
     `before_reading` is called before each observation: what happened until then need wake nobody. Objects of
     `withheld` are left as they are (see `make_plan`). `listen` adds to each observation what was heard of the
-    peers (`wgd.silence`).
+    peers (`wgd.silence`). `memo` is what passes one after another need not do again. The plan `ahead`
+    (`wgd.edit`) is run before anything is read.
     """
-    before_reading()
-    seen = listen(observe(kernel, resolved, now))
-    first = plan = make_plan(config, seen, withheld=withheld)
-    outcomes: tuple[Outcome, ...] = ()
+    memo = memo or Memo()
+
+    def look() -> tuple[State, Plan]:
+        before_reading()
+        memo.seen = listen(observe(kernel, resolved, now, memo.seen))
+        return memo.seen, make_plan(config, memo.seen, withheld=withheld, memo=memo)
+
+    outcomes = apply(kernel, ahead, watch) if ahead else ()
+    seen, plan = look()
+    first = plan if ahead is None else replace(plan, changes=(*ahead.changes, *plan.changes))
     for _ in range(ROUNDS):
         if not plan.ops:
             break
@@ -90,9 +102,7 @@ def reconcile(
         if not done:
             break
         outcomes += done
-        before_reading()
-        seen = listen(observe(kernel, resolved, now))
-        plan = make_plan(config, seen, withheld=withheld)
+        seen, plan = look()
     return Report(first, outcomes, plan, seen)
 
 

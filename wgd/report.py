@@ -27,6 +27,27 @@ from wgd.rivals import warnings as contenders
 PEER_STATES = {Verb.CREATE: "missing", Verb.UPDATE: "drift", Verb.DELETE: "leftover"}
 
 
+class PeerValues:
+    """The peers' values of the last status: of the very same objects the very same is said again."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, int], tuple[ConfiguredPeer | None, Peer | None, dict[str, Any]]] = {}
+        self._now = self._last.copy()
+
+    def value(self, peer: ConfiguredPeer | None, have: Peer | None, state: str) -> dict[str, Any]:
+        """What there is to say of a peer, see `_peer`."""
+        key = id(peer), id(have)
+        known = self._last.get(key)
+        if known is None or known[0] is not peer or known[1] is not have or known[2]["state"] != state:
+            known = peer, have, _peer(peer, have, state)
+        self._now[key] = known
+        return known[2]
+
+    def forget(self) -> None:
+        """A status is complete: what it did not say is not kept."""
+        self._last, self._now = self._now, {}
+
+
 def status(
     config: Config,
     seen: State,
@@ -37,6 +58,7 @@ def status(
     warnings: Iterable[str] = (),
     failures: Iterable[Outcome] = (),
     rivals: Iterable[Rival] = (),
+    told: PeerValues | None = None,
 ) -> dict[str, Any]:
     """The status value: where the machine, as `seen`, differs from the files.
 
@@ -51,10 +73,11 @@ def status(
     - `problems`: of the files, with `file`, `line`, `key`, `message`, `hint`, `severity`.
     - `warnings`: texts about the machine and the network.
 
-    `failures` may hold outcomes that worked; they are left out. The daemon adds `pass`, `repairs` and
+    `failures` may hold outcomes that worked; they are left out. `told` remembers the peers' values from one
+    status to the next. The daemon adds `pass`, `repairs` and
     `fights` to what it writes, and `wgd status` adds `daemon` to what it shows: see there.
     """
-    told, others = tuple(problems), tuple(rivals)
+    wrong, others = tuple(problems), tuple(rivals)
     rivalry = contenders(plan.conflicts, others)
     plan = replace(
         plan,
@@ -62,19 +85,19 @@ def status(
         withheld=(),
         conflicts=named(plan.conflicts, others),
     )
-    broken = bool(frozen or config.held) or any(p.severity is Severity.ERROR for p in told)
+    broken = bool(frozen or config.held) or any(p.severity is Severity.ERROR for p in wrong)
     return {
         "version": __version__,
         "time": seen.now,
         "in_sync": plan.in_sync and not broken,
-        "interfaces": list(_interfaces(config, seen, plan, frozen)),
+        "interfaces": list(_interfaces(config, seen, plan, frozen, told or PeerValues())),
         "drift": [_change(change) for change in plan.changes],
         "opens": list(opens(plan)),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "foreign": [_foreign(foreign) for foreign in plan.foreign],
         "blocked": [_blocked(ref) for ref in plan.blocked],
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
-        "problems": [problem_value(problem) for problem in told],
+        "problems": [problem_value(problem) for problem in wrong],
         "warnings": [*warnings, *rivalry, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
     }
 
@@ -108,7 +131,9 @@ def _restricts(ref: Ref) -> bool:
     return ref.kind == "nftables" and str(ref.key).startswith("forward-")
 
 
-def _interfaces(config: Config, seen: State, plan: Plan, frozen: frozenset[str]) -> Iterable[dict[str, Any]]:
+def _interfaces(
+    config: Config, seen: State, plan: Plan, frozen: frozenset[str], told: PeerValues
+) -> Iterable[dict[str, Any]]:
     observed: dict[str, dict[bytes, Peer]] = {}
     for peer in seen.of("peer").values():
         observed.setdefault(peer.interface, {})[peer.public_key] = peer
@@ -129,8 +154,10 @@ def _interfaces(config: Config, seen: State, plan: Plan, frozen: frozenset[str])
             state = "disabled"
         value = _interface(name, config.interfaces.get(name), seen)
         value |= {"state": state, "frozen": name in frozen}
-        value["peers"] = list(_peers(config.interfaces.get(name), observed.get(name, {}), states, seen.now))
+        peers = _peers(config.interfaces.get(name), observed.get(name, {}), states, seen.now)
+        value["peers"] = [told.value(*peer) for peer in peers]
         yield value
+    told.forget()
 
 
 def _states(plan: Plan) -> Mapping[Hashable, str]:
@@ -165,17 +192,17 @@ def _interface(name: str, interface: Interface | None, seen: State) -> dict[str,
 
 def _peers(
     interface: Interface | None, observed: Mapping[bytes, Peer], states: Mapping[Hashable, str], now: float
-) -> Iterable[dict[str, Any]]:
-    """Those of the files in their order, then whoever else is there."""
+) -> Iterable[tuple[ConfiguredPeer | None, Peer | None, str]]:
+    """Those of the files in their order, then whoever else is there, each with its state."""
     listed = interface.peers if interface else ()
     for peer in listed:
         have = observed.get(peer.public_key)
         state = states.get((interface.name, peer.public_key)) if interface else None
-        yield _peer(peer, have, state or _resting(peer, interface, now))
+        yield peer, have, state or _resting(peer, interface, now)
     known = {peer.public_key for peer in listed}
     for key, have in observed.items():
         if key not in known:
-            yield _peer(None, have, states.get((have.interface, key), "foreign" if interface else "held"))
+            yield None, have, states.get((have.interface, key), "foreign" if interface else "held")
 
 
 def _resting(peer: ConfiguredPeer, interface: Interface | None, now: float) -> str:

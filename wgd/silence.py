@@ -28,12 +28,15 @@ class Listener:
     def listen(self, seen: State, now: float) -> State:
         """What was seen at steady time `now`, and what each peer lets us hear."""
         peers: Mapping[Hashable, Peer] = seen.of("peer")
-        self._silence = {key: self._heard(key, peer, now) for key, peer in peers.items()}
+        if peers is not self._last:
+            self._silence = {key: self._heard(key, peer, now) for key, peer in peers.items()}
         self._last = peers
         return replace(seen, silence=self._silence, steady=now)
 
     def _heard(self, key: Hashable, peer: Peer, now: float) -> Silence:
         last = self._last.get(key)
+        if peer is last:
+            return self._silence[key]
         if last is None or (peer.last_handshake, peer.received) != (last.last_handshake, last.received):
             return Silence(now)
         silence = self._silence[key]

@@ -53,6 +53,7 @@ class AddressDelete(Op):
 
 class AddressKind(Kind[Address]):
     name = "address"
+    reads = frozenset({"address", "link"})
 
     def key(self, spec: Address) -> Hashable:
         return (spec.interface, spec.address)

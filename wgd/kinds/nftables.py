@@ -58,6 +58,7 @@ class NftTransaction(Op):
 
 class NftablesKind(Kind[Chain]):
     name = "nftables"
+    reads = frozenset({"link", "nftables", "route", "sysctl"})
 
     def key(self, spec: Chain) -> Hashable:
         return spec.name

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from wgd.config.document import Config, Interface, IPNetwork
+from wgd.config.document import Config, IPNetwork
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
-from wgd.model import OURS, Change, Op, Ref, Secret, Stage, State
+from wgd.model import OURS, Change, Op, Ref, Secret, Silence, Stage, State
 from wgd.protocols import Kind
 
 
@@ -116,14 +116,33 @@ def _command(interface: str, edit: PeerEdit) -> str:
 class PeerKind(Kind[Peer]):
     name = "peer"
 
+    def __init__(self) -> None:
+        self._plain: dict[int, tuple[ConfiguredPeer, Peer]] = {}
+        """By the identity of what the file says: what that alone makes of it."""
+
     def key(self, spec: Peer) -> Hashable:
         return (spec.interface, spec.public_key)
 
     def desired(self, config: Config, seen: State) -> Iterable[Peer]:
+        known, self._plain = self._plain, {}
+        peers: Mapping[Hashable, Peer] = seen.of("peer")
         for interface in config.enabled():
             for peer in interface.peers:
-                if peer.active(seen.now):
-                    yield _wanted(interface, peer, seen)
+                if not peer.active(seen.now):
+                    continue
+                entry = known.get(id(peer))
+                if entry is None or entry[0] is not peer or entry[1].interface != interface.name:
+                    entry = peer, _plain(interface.name, peer)
+                self._plain[id(peer)] = entry
+                key = (interface.name, peer.public_key)
+                have = peers.get(key)
+                silence = seen.silence.get(key) if have and have.endpoint else None
+                if stale(interface, peer.endpoint is not None, silence, seen.steady):
+                    yield replace(entry[1], endpoint=NOWHERE, lost=True)
+                elif peer.endpoint is None:
+                    yield entry[1]
+                else:
+                    yield _located(entry[1], have, silence, seen)
 
     def owns(self, have: Peer, seen: State) -> bool:
         link = seen.of("link").get(have.interface)
@@ -172,29 +191,28 @@ def pushes_endpoint(want: Peer, have: Peer) -> bool:
     return have.endpoint is None or want.lost or have.pushed not in (None, want.configured)
 
 
-def _wanted(interface: Interface, peer: ConfiguredPeer, seen: State) -> Peer:
-    configured = str(peer.endpoint) if peer.endpoint else None
-    addresses = seen.resolved.get(configured or "", ())
-    there, leads = _whereabouts(seen, (interface.name, peer.public_key)), _leads(interface.name, seen)
-    forget = stale(interface, configured is not None, there, seen.steady)
+def _plain(interface: str, peer: ConfiguredPeer) -> Peer:
+    """The peer wherever it is."""
     return Peer(
-        interface.name,
+        interface,
         peer.public_key,
         frozenset(peer.allowed_ips),
         peer.preshared_key,
         peer.persistent_keepalive,
         name=peer.name,
-        endpoint=NOWHERE if forget else target(addresses, there, leads, seen.steady),
-        configured=configured,
-        lost=forget or lost(addresses, there, leads, seen.steady),
+        configured=str(peer.endpoint) if peer.endpoint else None,
     )
 
 
-def _whereabouts(seen: State, key: Hashable) -> Whereabouts:
-    have: Peer | None = seen.of("peer").get(key)
-    if have is None:
-        return Whereabouts()
-    return Whereabouts(have.endpoint, have.last_handshake > 0, seen.silence.get(key))
+def _located(plain: Peer, have: Peer | None, silence: Silence | None, seen: State) -> Peer:
+    """The peer, and where to look for it."""
+    there = Whereabouts(have.endpoint, have.last_handshake > 0, silence) if have else Whereabouts()
+    addresses, leads = seen.resolved.get(plain.configured or "", ()), _leads(plain.interface, seen)
+    return replace(
+        plain,
+        endpoint=target(addresses, there, leads, seen.steady),
+        lost=lost(addresses, there, leads, seen.steady),
+    )
 
 
 def _leads(own: str, seen: State) -> Leads:

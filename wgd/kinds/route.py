@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
-from wgd.config.document import Config, Interface, IPNetwork
+from wgd.config.document import Config, Interface, IPNetwork, Peer
 from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
@@ -64,13 +64,28 @@ class RouteDelete(Op):
 
 class RouteKind(Kind[Route]):
     name = "route"
+    reads = frozenset({"address", "route"})
 
     def key(self, spec: Route) -> Hashable:
         return (spec.destination, spec.metric)
 
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Peer, str, frozenset[IPNetwork], tuple[Route, ...]]] = {}
+        """By the identity of what the file says: the routes, given the interface and what is connected."""
+
     def desired(self, config: Config, seen: State) -> Iterable[Route]:
+        known, self._known = self._known, {}
         for interface in config.enabled():
-            yield from _wanted(interface, seen)
+            name = interface.name
+            connected = frozenset({a.network for a in interface.addresses} | _foreign_prefixes(name, seen))
+            for peer in interface.peers:
+                if not peer.active(seen.now):
+                    continue
+                entry = known.get(id(peer))
+                if entry is None or entry[0] is not peer or entry[1] != name or entry[2] != connected:
+                    entry = peer, name, connected, _routes(interface, peer, connected)
+                self._known[id(peer)] = entry
+                yield from entry[3]
 
     def owns(self, have: Route, seen: State) -> bool:
         return have.protocol == OURS
@@ -128,24 +143,19 @@ class RouteKind(Kind[Route]):
                 )
 
 
-def _wanted(interface: Interface, seen: State) -> Iterable[Route]:
-    """One route for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
-    connected = {address.network for address in interface.addresses} | _foreign_prefixes(interface, seen)
-    done: set[IPNetwork] = set()
-    for peer in interface.peers:
-        if not peer.routes or not peer.active(seen.now):
-            continue
-        for prefix in peer.allowed_ips:
-            if prefix in done or any(covers(network, prefix) for network in connected):
-                continue
-            done.add(prefix)
-            yield Route(prefix, interface.name, METRIC[prefix.version])
+def _routes(interface: Interface, peer: Peer, connected: Iterable[IPNetwork]) -> tuple[Route, ...]:
+    """One for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
+    return tuple(
+        Route(prefix, interface.name, METRIC[prefix.version])
+        for prefix in peer.allowed_ips
+        if peer.routes and not any(covers(network, prefix) for network in connected)
+    )
 
 
-def _foreign_prefixes(interface: Interface, seen: State) -> set[IPNetwork]:
+def _foreign_prefixes(interface: str, seen: State) -> set[IPNetwork]:
     """Those of addresses that somebody else gave our link: their connected routes are not ours to replace."""
     addresses: Iterable[Address] = seen.of("address").values()
-    return {a.address.network for a in addresses if a.interface == interface.name and a.protocol != OURS}
+    return {a.address.network for a in addresses if a.interface == interface and a.protocol != OURS}
 
 
 def covers(outer: IPNetwork, inner: IPNetwork) -> bool:

@@ -85,6 +85,7 @@ def fenced(config: Config, seen: State) -> tuple[tuple[tuple[int, str], ...], bo
 
 class SysctlKind(Kind[Sysctl]):
     name = "sysctl"
+    reads = frozenset({"link", "route", "sysctl"})
 
     def key(self, spec: Sysctl) -> Hashable:
         return spec.path

@@ -1,0 +1,125 @@
+"""The plan of an edit from what it changed alone: a few peers of thousands, at the cost of those few. Pure.
+
+Every change in it is one that the whole plan would have, and the pass that follows looks at everything. What
+is not plainly that simple is left to that pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from wgd import prefixes
+from wgd.config.document import Config, Forward, Interface, IPNetwork
+from wgd.kinds.peer import PeerKind
+from wgd.kinds.route import RouteKind
+from wgd.model import Plan, State
+from wgd.plan import make_plan
+from wgd.protocols import Kind
+
+T = TypeVar("T")
+
+_KINDS: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
+
+
+@dataclass(frozen=True, slots=True)
+class _Edited:
+    """An interface before and after the edit, each with what the edit touched and nothing else."""
+
+    before: Interface
+    now: Interface
+
+
+def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
+    """What the edit of the files from `before` to `now` asks for, when `before` was in sync with `seen`.
+
+    None: it touches more than peers and their routes, or nothing, or somebody is in the way."""
+    edited = _edited(before, now)
+    if not edited or not all(_simple(one) and _standing(one.now, seen) for one in edited):
+        return None
+    old = replace(now, interfaces={one.before.name: one.before for one in edited})
+    new = replace(now, interfaces={one.now.name: one.now for one in edited})
+    touched = dict(seen.objects)
+    for kind in _KINDS:
+        keys = {kind.key(spec): None for config in (old, new) for spec in kind.desired(config, seen)}
+        have = seen.of(kind.name)
+        touched[kind.name] = {key: have[key] for key in keys if key in have}
+    plan = make_plan(new, replace(seen, objects=touched), _KINDS)
+    return plan if plan.changes and not plan.conflicts else None
+
+
+def _edited(before: Config, now: Config) -> list[_Edited] | None:
+    """The interfaces that the edit touched; None if it touched more than peers and rules."""
+    if before.held or now.held or before.explained != now.explained:
+        return None
+    if before.interfaces.keys() != now.interfaces.keys():
+        return None
+    found = []
+    for name, interface in now.interfaces.items():
+        was = before.interfaces[name]
+        if was is interface:
+            continue
+        if replace(was, peers=(), forwards=()) != replace(interface, peers=(), forwards=()):
+            return None
+        peers, rules = _touched(was.peers, interface.peers), _touched(was.forwards, interface.forwards)
+        found.append(
+            _Edited(
+                replace(was, peers=peers[0], forwards=rules[0]),
+                replace(interface, peers=peers[1], forwards=rules[1]),
+            )
+        )
+    return found
+
+
+def _touched(before: Sequence[T], now: Sequence[T]) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """What is in only one of them: an object that stayed is the same object."""
+    start = _alike(before, now)
+    rest, others = before[start:], now[start:]
+    end = _alike(rest[::-1], others[::-1])
+    rest, others = rest[: len(rest) - end], others[: len(others) - end]
+    stay = {id(one) for one in rest} & {id(one) for one in others}
+    return tuple(o for o in rest if id(o) not in stay), tuple(o for o in others if id(o) not in stay)
+
+
+def _alike(one: Sequence[T], other: Sequence[T]) -> int:
+    """How many of their first members are equal; by halves, since comparing slices takes no loop of ours."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _simple(edited: _Edited) -> bool:
+    """No prefix goes from one peer to another, no peer is called, and no rule goes that would have covered
+    what comes: until the whole pass, what a peer had permits nothing to another."""
+    before, now = edited.before.peers, edited.now.peers
+    if not edited.now.enabled or any(peer.endpoint is not None for peer in (*before, *now)):
+        return False
+    owner = {prefix: peer.public_key for peer in before for prefix in peer.allowed_ips}
+    come = [p for peer in now for p in peer.allowed_ips if owner.get(p) != peer.public_key]
+    return not any(p in owner for p in come) and not any(
+        _covers(rule, come) for rule in edited.before.forwards if rule not in edited.now.forwards
+    )
+
+
+def _covers(rule: Forward, come: Iterable[IPNetwork]) -> bool:
+    """Whether the rule may say something of these prefixes."""
+    sides = (rule.source, rule.target)
+    if any(side.peers or side.any or side.internet for side in sides):
+        return True
+    named = [network for side in sides for network in side.networks]
+    return any(
+        prefixes.intersection(prefixes.ranges(come, version), prefixes.ranges(named, version))
+        for version in (4, 6)
+    )
+
+
+def _standing(interface: Interface, seen: State) -> bool:
+    """Whether the interface is there and up, so that its peers and routes are all there is to do."""
+    link = seen.of("link").get(interface.name)
+    return link is not None and link.up and interface.name in seen.of("device")
