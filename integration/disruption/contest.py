@@ -12,13 +12,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from integration.disruption import networkd_tool
 from integration.disruption.arena import HOSTS, Arena, Result
 from integration.disruption.edits import random_edits
+from integration.disruption.networkd_tool import NetworkdTool
 from integration.disruption.operations import Operation, named
 from integration.disruption.stream import LONGEST_WAY, Losses
 from integration.disruption.tools import QuickTool, ScriptTool
 from integration.disruption.wgd_tool import WgdTool
+from integration.host import Host
 
 ALERT = 1.0
 """Seconds after which a very attentive person loads the rules again that somebody has flushed."""
@@ -55,14 +59,28 @@ FULL = Scale(idle=15, edits=1000, edits_by_hand=120, floods=60, thorough=True)
 QUICK = Scale(idle=5, edits=36, edits_by_hand=12, floods=6, thorough=False)
 
 
+class Daemon(Protocol):
+    """A tool of which something goes on running."""
+
+    def restart(self, host: Host) -> None: ...
+
+    def kill(self, host: Host) -> None:
+        """With SIGKILL; then it is started."""
+
+
 class Contest:
-    """Four labs under four tools."""
+    """A lab for every tool."""
 
     def __init__(self, scratch: Path, ending: ExitStack) -> None:
         self.wgd_tool = WgdTool(scratch)
         self.wgd = Arena(self.wgd_tool, ending)
         self.sync = Arena(ScriptTool("syncconf"), ending)
-        self.slow = (Arena(ScriptTool("setconf"), ending), Arena(QuickTool(), ending))
+        self.slow = [Arena(ScriptTool("setconf"), ending), Arena(QuickTool(), ending)]
+        self.daemons: list[tuple[Arena, Daemon]] = [(self.wgd, self.wgd_tool)]
+        if networkd_tool.can_run():
+            networkd = NetworkdTool(scratch)
+            self.slow.append(Arena(networkd, ending))
+            self.daemons.append((self.slow[-1], networkd))
         self.tools = [arena.tool.name for arena in (self.wgd, self.sync, *self.slow)]
 
     def idle(self, seconds: float) -> Iterator[Result]:
@@ -85,9 +103,9 @@ class Contest:
 
         def run(arena: Arena) -> list[Result]:
             operation: Operation = named(arena.base[name])[index]
-            if isinstance(arena.tool, ScriptTool) and not operation.device:
-                arena.wishes[name], before = operation.step(arena.wishes[name]), arena.wishes[name]
-                arena.tool.change(arena.host(name), before, arena.wishes[name])
+            before = arena.wishes[name]
+            if not arena.tool.has_own_way(before, after := operation.step(before)):
+                arena.change(name, after)
                 return []
             return [arena.step(name, operation.name, operation.step)]
 
@@ -99,10 +117,11 @@ class Contest:
             yield arena.act(name, FLUSH, partial(_flush, arena, name, wait))
 
     def _daemon(self, name: str) -> Iterator[Result]:
-        host, tool = self.wgd.host(name), self.wgd_tool
-        yield self.wgd.act(name, "restart the daemon", lambda: tool.restart(host))
-        yield self.wgd.act(name, "kill −9 and start it", lambda: tool.kill(host))
-        yield self.wgd.act(name, "upgrade to another copy", lambda: tool.upgrade(host))
+        for arena, tool in self.daemons:
+            yield arena.act(name, "restart the daemon", partial(tool.restart, arena.host(name)))
+            yield arena.act(name, "kill −9 and start it", partial(tool.kill, arena.host(name)))
+        upgrade = partial(self.wgd_tool.upgrade, self.wgd.host(name))
+        yield self.wgd.act(name, "upgrade to another copy", upgrade)
 
 
 def _flush(arena: Arena, name: str, wait: float) -> None:

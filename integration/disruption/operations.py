@@ -22,11 +22,10 @@ FIRST, SECOND, *_ = SPARE_ROUTES
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One line of the table. `device`: whether it touches what `wg` sets, or only `ip`'s and `nft`'s part."""
+    """One line of the table."""
 
     name: str
     step: Step
-    device: bool = False
 
 
 def new_key() -> str:
@@ -97,19 +96,19 @@ def _toggled(those: tuple[Item, ...], one: Item) -> tuple[Item, ...]:
 def named(base: Wish) -> tuple[Operation, ...]:
     """A round trip: the last step leads back to where the first began."""
     return (
-        Operation("add a peer", add_phone, device=True),
-        Operation("change a peer (new key, keepalive)", change_phone, device=True),
-        Operation("active peer: add two allowed IPs", allow(FIRST, SECOND), device=True),
-        Operation("active peer: move an allowed IP to another", move(FIRST, "phone"), device=True),
-        Operation("active peer: remove an allowed IP", forbid(SECOND), device=True),
-        Operation("remove a peer", lambda wish: wish.without_peer("phone"), device=True),
-        Operation("active peer: change the keepalive", keepalive(20), device=True),
-        Operation("another peer: change the pre-shared key", preshared_key, device=True),
+        Operation("add a peer", add_phone),
+        Operation("change a peer (new key, keepalive)", change_phone),
+        Operation("active peer: add two allowed IPs", allow(FIRST, SECOND)),
+        Operation("active peer: move an allowed IP to another", move(FIRST, "phone")),
+        Operation("active peer: remove an allowed IP", forbid(SECOND)),
+        Operation("remove a peer", lambda wish: wish.without_peer("phone")),
+        Operation("active peer: change the keepalive", keepalive(20)),
+        Operation("another peer: change the pre-shared key", preshared_key),
         Operation("change the MTU", mtu(1400)),
         Operation("add a second address", second_address),
         Operation("remove it", second_address),
         Operation("add a rule", rule),
         Operation("change the masquerade", masquerade),
-        Operation("save unchanged", lambda wish: wish, device=True),
-        Operation("back to the beginning, in one save", lambda _: base, device=True),
+        Operation("save unchanged", lambda wish: wish),
+        Operation("back to the beginning, in one save", lambda _: base),
     )

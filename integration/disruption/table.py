@@ -97,7 +97,9 @@ NOTES = """\
   interface's own, its pre-shared key on one side only, taking away the prefixes that are in use.
 - `nft flush ruleset` is somebody else's doing. wgd mends it by itself; by hand it is mended one second later.
 - spoke-2's file names a listen port, for the by-hand tools' sake: without it syncconf moves to a random one.
-- All tools load rules in one transaction. systemd-networkd is not measured: it wants the whole machine."""
+- All tools load rules in one transaction.
+- systemd-networkd runs beside a D-Bus, without udev. After an edit: `networkctl reload`, then a restart if
+  wg0.netdev changed; what that says of an interface that exists, this version reads when it starts only."""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

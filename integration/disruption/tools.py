@@ -30,6 +30,9 @@ class Tool(Protocol):
     def mend(self, host: Host, wish: Wish) -> None:
         """What is done after somebody else has flushed the ruleset."""
 
+    def has_own_way(self, before: Wish, after: Wish) -> bool:
+        """Whether it does this with commands that no other tool here has."""
+
 
 class QuickTool:
     """wg-quick: edit its file, down, up."""
@@ -49,6 +52,9 @@ class QuickTool:
     def mend(self, host: Host, wish: Wish) -> None:
         host.run("nft", "-f", RULES)
 
+    def has_own_way(self, before: Wish, after: Wish) -> bool:
+        return True
+
 
 class ScriptTool(QuickTool):
     """`wg setconf` or `wg syncconf` with the whole file, and `ip` and `nft` for what has changed besides."""
@@ -62,8 +68,12 @@ class ScriptTool(QuickTool):
         script = "\n".join(self._commands(before, after))
         host.run("bash", "-euc", script)
 
+    def has_own_way(self, before: Wish, after: Wish) -> bool:
+        """What `ip` and `nft` do is the same, whatever the verb."""
+        return before.peers != after.peers or before == after
+
     def _commands(self, before: Wish, after: Wish) -> Iterator[str]:
-        if before.peers != after.peers or before == after:
+        if self.has_own_way(before, after):
             yield f"wg {self._verb} wg0 <(wg-quick strip {CONF})"
         if before.mtu != after.mtu:
             yield f"ip link set wg0 mtu {after.mtu}"

@@ -42,6 +42,9 @@ class WgdTool:
     def mend(self, host: Host, wish: Wish) -> None:
         """Nothing is left to be done."""
 
+    def has_own_way(self, before: Wish, after: Wish) -> bool:
+        return True
+
     def start(self, host: Host, *before: str) -> None:
         """Starts the daemon, behind these words if any (`env …`, `strace …`), and waits until it reports."""
         log = self._scratch / f"{host.name}.log"
