@@ -11,6 +11,7 @@ import pytest
 
 from integration.systemd.machine import (
     CONFIG,
+    OTHERS,
     WHEELS,
     Far,
     answers,
@@ -61,8 +62,18 @@ class Installed:
 @pytest.fixture(scope="session")
 def installed() -> Iterator[Installed]:
     assert WHEELS.is_dir(), "integration/make-venv makes the wheels that are installed here"
+    _lay_others()
     before = footprint()
     yield Installed(make("install"), before)
+
+
+def _lay_others() -> None:
+    """udev and NetworkManager where this machine lacks them: what fetch-others has unpacked."""
+    if OTHERS.is_dir():
+        run("tar", "-C", str(OTHERS), "-cf", "/run/others.tar", ".")
+        run("tar", "-C", "/", "--keep-directory-symlink", "-xf", "/run/others.tar")
+        Path("/run/others.tar").unlink()
+    Path("/run/NetworkManager").mkdir()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,9 @@ SOURCES = Path(__file__).parents[2]
 WHEELS = SOURCES / ".venv/wheels"
 CONFIG = Path("/etc/wgd")
 STATUS = Path("/run/wgd/status.json")
+OTHERS = SOURCES / ".venv/others"
+CHANGES = re.compile(r"^(ip|wg|nft|sysctl) ", re.MULTILINE)
+"""What the journal has of an op that was run."""
 
 
 def attempt(*argv: str) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from integration.systemd.conftest import Tunnel
 from integration.systemd.machine import (
+    CHANGES,
     CONFIG,
     Far,
     Journal,
@@ -32,7 +32,6 @@ from integration.systemd.machine import (
 )
 
 CAP_NET_ADMIN = 1 << 12
-LEAVE_IT = ("NM_UNMANAGED=1", "ID_NET_MANAGED_BY=wgd", "WGD=1")
 RULES = """
 [networks]
 lan = ["10.11.12.0/24"]
@@ -45,7 +44,6 @@ to = ["lan"]
 out = "eth1"
 to = ["lan"]
 """
-CHANGES = re.compile(r"^(ip|wg|nft|sysctl) ", re.MULTILINE)
 
 
 @contextmanager
@@ -256,11 +254,3 @@ def test_wireguard_as_a_process(wg0: Tunnel, far: Far) -> None:
         file.unlink(missing_ok=True)
         no_kernel.unlink()
         no_kernel.parent.rmdir()
-
-
-def test_other_network_programs_are_told_to_leave_it_alone(wg0: Tunnel) -> None:
-    """Without a udev that runs: what its rules make of the interface, and of another."""
-    told = run("udevadm", "test", "--action=add", "/sys/class/net/wg0")
-    assert all(property in told for property in LEAVE_IT)
-    others = run("udevadm", "test", "--action=add", "/sys/class/net/eth1")
-    assert not any(property in others for property in LEAVE_IT)
