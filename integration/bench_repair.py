@@ -19,7 +19,7 @@ from integration.namespaces import isolate
 from wgd.kernel import rtnetlink
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import chains
-from wgd.kernel.routes import routes
+from wgd.kernel.routes import Routes
 from wgd.kinds.address import AddressDelete
 from wgd.kinds.nftables import TABLE, NftTransaction
 from wgd.kinds.route import Route, RouteDelete
@@ -88,7 +88,7 @@ def _without_route(prefix: IPv4Network) -> Op:
 
 
 def _has_route(prefix: IPv4Network) -> bool:
-    return any(route.destination == prefix for route in routes())
+    return any(route.destination == prefix for route in Routes().read())
 
 
 def _without_address(address: IPv4Interface) -> Op:

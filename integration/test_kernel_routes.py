@@ -147,6 +147,26 @@ def test_ipv4_routes_go_with_the_link_going_down_and_ipv6_ones_too(
         add(kernel, Route(CAMERAS, "v0"))
 
 
+def test_unchanged_routes_are_the_same_objects(kernel: LinuxKernel, namespace: Host) -> None:
+    add(kernel, Route(CAMERAS, "v0"), Route(ip_network("fd00::/64"), "v0", 1024))
+    before = kernel.dump("route")
+    assert kernel.dump("route") is before
+    add(kernel, Route(ip_network("10.11.13.0/24"), "v0"))
+    after = kernel.dump("route")
+    assert {id(route) for route in before} < {id(route) for route in after}
+    assert len([*after]) == len([*before]) + 1
+
+
+def test_a_device_that_was_renamed_makes_other_routes(kernel: LinuxKernel, namespace: Host) -> None:
+    """The kernel tells its number, and so the same bytes."""
+    add(kernel, Route(ip_network("fd00::/64"), "v0", 1024), Route(CAMERAS, "v0"))
+    assert {route.device for route in routes(kernel)} == {"v0"}
+    namespace.ip("link set v0 down")
+    namespace.ip("link set v0 name v9; link set v9 up".replace("; ", "\n"))
+    add(kernel, Route(CAMERAS, "v9"))
+    assert {route.device for route in routes(kernel)} == {"v9"}
+
+
 def test_one_refused_route_is_named_and_the_others_are_added(kernel: LinuxKernel, namespace: Host) -> None:
     many = [Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(1000)]
     namespace.ip(f"route add {many[700].destination} dev v1 proto boot")

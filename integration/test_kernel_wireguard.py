@@ -18,6 +18,7 @@ from wgd.config import x25519
 from wgd.errors import KernelError
 from wgd.kernel import wireguard
 from wgd.kernel.linux import LinuxKernel
+from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
@@ -202,6 +203,32 @@ def test_an_endpoint_of_a_refused_edit_is_not_noted(kernel: LinuxKernel) -> None
     assert peers(kernel)[A].pushed == "hub:1"
 
 
+def test_unchanged_peers_are_the_same_objects(kernel: LinuxKernel) -> None:
+    edit(kernel, PeerEdit(A, add_allowed_ips=allowed("172.27.0.2/32")), PeerEdit(B))
+    before = kernel.dump("peer")
+    assert kernel.dump("peer") is before
+    edit(kernel, PeerEdit(B, persistent_keepalive=25))
+    after = {peer.public_key: peer for peer in kernel.dump("peer") if isinstance(peer, Peer)}
+    assert after[B].persistent_keepalive == 25
+    assert [after[A]] == [peer for peer in before if peer is after[A]]
+
+
+def test_devices_and_then_peers_are_one_look_that_nothing_outlives(kernel: LinuxKernel) -> None:
+    """Each of these begins another: an op, a dump of another kind, a second dump of the peers."""
+    other = LinuxKernel()
+    kernel.dump("device")
+    edit(other, PeerEdit(A))
+    assert peers(kernel) == {}, "one look"
+    assert peers(kernel).keys() == {A}
+    kernel.dump("device")
+    kernel.dump("link")
+    edit(other, PeerEdit(B))
+    assert peers(kernel).keys() == {A, B}
+    kernel.dump("device")
+    edit(kernel, PeerEdit(C))
+    assert peers(kernel).keys() == {A, B, C}
+
+
 @contextmanager
 def peers_coming_and_going(pause: float) -> Iterator[None]:
     """Another process that changes the device all the time, every `pause` seconds."""
@@ -228,9 +255,11 @@ def test_a_dump_under_change_holds_every_peer_once(kernel: LinuxKernel) -> None:
     steady = {number.to_bytes(4, "big") * 8 for number in range(1, 2001)}
     edit(kernel, *map(PeerEdit, steady))
     start = time.monotonic()
-    wireguard.peers("wg0")
+    KernelTunnel("wg0").read()
     with peers_coming_and_going(pause=2 * (time.monotonic() - start)):
         for _ in range(20):
-            found = [peer.public_key for peer in wireguard.peers("wg0")]
+            tunnel = KernelTunnel("wg0")
+            tunnel.read()
+            found = [peer.public_key for peer in tunnel.peers]
             assert len(found) == len(set(found))
             assert steady <= set(found)

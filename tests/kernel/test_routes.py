@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from struct import pack
 
@@ -15,7 +16,7 @@ from wgd.kinds.route import Route
 DST, OIF, GATEWAY, PRIORITY, METRICS, MULTIPATH, VIA, NEXTHOP = 1, 4, 5, 6, 8, 9, 18, 30
 MAIN, LOCAL_TABLE = 254, 255
 UNICAST, LOCAL, BLACKHOLE, UNREACHABLE = 1, 2, 6, 7
-NAMES = {4: "wg0", 1: "lo"}
+NAMES: Mapping[int, str | None] = {4: "wg0", 1: "lo", 9: None}
 
 
 def number(kind: int, value: int) -> bytes:
@@ -38,7 +39,7 @@ def route(
 
 
 def parsed(message: bytes) -> Route | None:
-    return parse_route(message, NAMES.get)
+    return parse_route(message, NAMES)
 
 
 DEV = number(OIF, 4)

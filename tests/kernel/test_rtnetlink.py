@@ -64,9 +64,9 @@ ADDRESSES = (
     ("message", "expected", "protocol"), [a[1:] for a in ADDRESSES], ids=[a[0] for a in ADDRESSES]
 )
 def test_address(message: bytes, expected: str, protocol: int) -> None:
-    found = parse_address(message, {4: "wg0"}.get)
+    found = parse_address(message, {4: "wg0"})
     assert found == Address("wg0", ip_interface(expected), protocol)
 
 
 def test_an_address_of_a_device_that_just_went_is_left_out() -> None:
-    assert parse_address(address(64, address="fd00::1"), {}.get) is None
+    assert parse_address(address(64, address="fd00::1"), {4: None}) is None

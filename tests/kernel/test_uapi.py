@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -11,7 +12,15 @@ import pytest
 
 from wgd.endpoints import NOWHERE
 from wgd.errors import KernelError
-from wgd.kernel.uapi import answers, device_text, parse, parse_device, parse_endpoint, parse_peers, peers_text
+from wgd.kernel.uapi import (
+    ProcessTunnel,
+    accepted,
+    answers,
+    device_text,
+    parse_device,
+    parse_endpoint,
+    peers_text,
+)
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
@@ -48,18 +57,24 @@ errno=0
 """
 
 
+def taken(answer: str) -> ProcessTunnel:
+    tunnel = ProcessTunnel(Path(), "wg0")
+    tunnel.take(accepted("read wg0", answer))
+    return tunnel
+
+
 def test_device() -> None:
-    found = parse_device("wg0", parse("read wg0", ANSWER))
+    found = parse_device("wg0", ANSWER.split("public_key")[0])
     assert found == Device("wg0", Secret(PRIVATE), 51820, 7)
     assert len(found.public_key) == 32
 
 
 def test_a_device_that_nobody_set_up() -> None:
-    assert parse_device("wg0", parse("read wg0", "errno=0\n\n")) == Device("wg0", None, 0, 0)
+    assert parse_device("wg0", "") == Device("wg0", None, 0, 0)
 
 
 def test_peers() -> None:
-    first, second = parse_peers("wg0", parse("read wg0", ANSWER))
+    first, second = taken(ANSWER).peers
     assert first == Peer(
         "wg0",
         KEY,
@@ -72,6 +87,21 @@ def test_peers() -> None:
         sent=1 << 40,
     )
     assert second == Peer("wg0", OTHER_KEY, frozenset(), Secret(PSK))
+
+
+def test_the_same_words_are_the_same_objects() -> None:
+    tunnel = taken(ANSWER)
+    peers = tunnel.peers
+    said = accepted("read wg0", ANSWER)
+    about, first, second = said.split("public_key=")
+    tunnel.take("public_key=".join((about, second, first)))
+    assert tunnel.peers is peers, "in another order"
+    tunnel.take(said.replace("rx_bytes=7", "rx_bytes=8"))
+    assert tunnel.peers == [replace(peers[0], received=8), peers[1]]
+    assert tunnel.peers[1] is peers[1]
+    assert tunnel.peers[0].allowed_ips is peers[0].allowed_ips
+    tunnel.take(said.replace("fd00::/64", "fd01::/64"))
+    assert tunnel.peers[0].allowed_ips == {ip_network("172.27.0.2/32"), ip_network("fd01::/64")}
 
 
 ENDPOINTS = (
@@ -99,7 +129,7 @@ REFUSALS = (
 @pytest.mark.parametrize(("answer", "number"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS])
 def test_refused(answer: str, number: int) -> None:
     with pytest.raises(KernelError) as caught:
-        parse("set up wg0", answer)
+        accepted("set up wg0", answer)
     assert caught.value.errno == number
 
 

@@ -9,18 +9,16 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from errno import ECONNREFUSED, ENODEV, ENOENT
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 from wgd.errors import KernelError
 from wgd.kernel import links, uapi, wireguard
 from wgd.kernel.netlink import absent_is_done
+from wgd.kernel.uapi import ProcessTunnel
+from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
-from wgd.kinds.link import KERNEL, USERSPACE
+from wgd.kinds.link import KERNEL, USERSPACE, Link
 from wgd.kinds.peer import Peer, PeerEdit
-
-T = TypeVar("T")
 
 _GONE_SINCE = (ENODEV, ENOENT, ECONNREFUSED)
 """How an interface that went after it was listed says so."""
@@ -28,22 +26,50 @@ _GONE_SINCE = (ENODEV, ENOENT, ECONNREFUSED)
 Failure = tuple[PeerEdit, KernelError]
 
 
-def devices(sockets: Path) -> list[Device]:
-    """Every WireGuard device."""
-    return list(_each(sockets, wireguard.device, partial(uapi.device, sockets)))
+class Tunnels:
+    """Reads every WireGuard device, once for the two kinds of objects that it tells.
 
+    So `devices` and then `peers` are one look. `look_again` ends it: what was read is never older than that.
+    """
 
-def peers(sockets: Path) -> list[Peer]:
-    """Every peer of every WireGuard device."""
-    return list(chain.from_iterable(_each(sockets, wireguard.peers, partial(uapi.peers, sockets))))
+    def __init__(self, sockets: Path) -> None:
+        self._sockets = sockets
+        self._tunnels: dict[tuple[str, str], KernelTunnel | ProcessTunnel] = {}
+        self._peers: list[Peer] = []
+        self._looked = False
 
+    def devices(self) -> list[Device]:
+        """Every WireGuard device."""
+        self._look()
+        return [tunnel.device for tunnel in self._tunnels.values()]
 
-def _each(sockets: Path, of_kernel: Callable[[str], T], of_process: Callable[[str], T]) -> Iterator[T]:
-    readers = {KERNEL: of_kernel, USERSPACE: of_process}
-    for link in links.dump(sockets):
-        if link.kind in readers:
-            with absent_is_done(*_GONE_SINCE):
-                yield readers[link.kind](link.name)
+    def peers(self) -> list[Peer]:
+        """Every peer of every WireGuard device; the very same list if none of them is another."""
+        if not self._looked:
+            self._look()
+        self._looked = False
+        peers = [peer for tunnel in self._tunnels.values() for peer in tunnel.peers]
+        if peers != self._peers:
+            self._peers = peers
+        return self._peers
+
+    def look_again(self) -> None:
+        """What was read may be out of date."""
+        self._looked = False
+
+    def _look(self) -> None:
+        known, self._tunnels = self._tunnels, {}
+        for link in links.dump(self._sockets):
+            if link.kind in (KERNEL, USERSPACE):
+                place = link.name, link.kind
+                tunnel = known.get(place) or self._tunnel(link)
+                with absent_is_done(*_GONE_SINCE):
+                    tunnel.read()
+                    self._tunnels[place] = tunnel
+        self._looked = True
+
+    def _tunnel(self, link: Link) -> KernelTunnel | ProcessTunnel:
+        return KernelTunnel(link.name) if link.kind == KERNEL else ProcessTunnel(self._sockets, link.name)
 
 
 def set_device(sockets: Path, op: DeviceSet) -> None:

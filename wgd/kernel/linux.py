@@ -1,6 +1,7 @@
 """The real kernel: which part of this package reads a kind and runs an op.
 
-Only tables and notes here. It keeps nothing between calls but whether this kernel knows WireGuard.
+Only tables and notes here. It keeps nothing between calls but whether this kernel knows WireGuard, and
+what the last dumps held, by which it tells what is the same again.
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ class LinuxKernel:
         self._sysctls = Notes(run_dir, SYSCTL)
         self._whereabouts = WhereaboutNotes(run_dir)
         self._starts = Notes(run_dir, STARTS)
+        self._tunnels = devices.Tunnels(sockets)
+        self._routes = routes.Routes()
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
             "link": lambda: links.dump(sockets, self._starts.read()),
             "address": rtnetlink.addresses,
-            "route": routes.routes,
-            "device": lambda: devices.devices(sockets),
+            "route": self._routes.read,
+            "device": self._tunnels.devices,
             "peer": self._peers,
             "sysctl": lambda: sysctl.dump(self._sysctls),
             "nftables": nftables.chains,
@@ -65,7 +68,10 @@ class LinuxKernel:
         }
 
     def dump(self, kind: str) -> Iterable[object]:
-        """Every object of that kind there is. Raises KernelError."""
+        """Every object of that kind there is; of routes and peers the very same list if nothing of
+        them is new. Raises KernelError."""
+        if kind != "peer":
+            self._tunnels.look_again()
         return self._dumps[kind]()
 
     def backend(self) -> str:
@@ -74,6 +80,7 @@ class LinuxKernel:
 
     def run(self, op: Op) -> None:
         """Do it, or raise KernelError."""
+        self._tunnels.look_again()
         self._runs[type(op)](op)
 
     @cached_property
@@ -81,7 +88,7 @@ class LinuxKernel:
         return "kernel" if wireguard.supported() else "userspace"
 
     def _peers(self) -> list[Peer]:
-        return self._whereabouts.annotate(devices.peers(self._sockets))
+        return self._whereabouts.annotate(self._tunnels.peers())
 
     def _set_peers(self, op: PeersSet) -> None:
         failures = devices.set_peers(self._sockets, op.interface, op.edits)

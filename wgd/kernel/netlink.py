@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EAGAIN
+from itertools import chain
+from operator import eq
 from struct import Struct
 from typing import NamedTuple, Self
 
@@ -24,12 +26,14 @@ _ERROR, _DONE = 2, 3
 _INTERRUPTED, _CAPPED, _ACK_TLVS = 0x10, 0x100, 0x200
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
 _SO_RCVBUFFORCE = 33
-_NESTED, _TYPE = 0x8000, 0x3FFF
+NESTED, _TYPE = 0x8000, 0x3FFF
 
 RECEIVE = 1 << 16
 """Bytes to ask for at once: a dump's messages come in parts of at most 32 KiB."""
 _BATCH = 400
 _TORN_DUMPS = 20
+_MADE_UP = 1 << 31
+"""A port beyond every process's number, where it is in nobody's way."""
 
 HEADER = Struct("=IHHII")
 _ATTRIBUTE = Struct("=HH")
@@ -54,6 +58,16 @@ class Request(NamedTuple):
     kind: int
     flags: int
     body: bytes
+
+
+class Dumped(NamedTuple):
+    """What a dump brought: the bodies of its messages, and the parts they came in, headers and all."""
+
+    bodies: list[bytes]
+    parts: list[bytes]
+
+
+NOTHING_YET = Dumped([], [])
 
 
 class Refusal(NamedTuple):
@@ -100,9 +114,14 @@ def attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(len(value) + 4, kind) + value + bytes(-len(value) & 3)
 
 
+def attribute_header(size: int, kind: int) -> bytes:
+    """What stands before a value of that size."""
+    return _ATTRIBUTE.pack(size + 4, kind)
+
+
 def nest(kind: int, *members: bytes) -> bytes:
     """A nested attribute of packed attributes; at most 64 KiB."""
-    return attribute(kind | _NESTED, b"".join(members))
+    return attribute(kind | NESTED, b"".join(members))
 
 
 def text(value: bytes) -> str:
@@ -141,7 +160,7 @@ class Netlink:
     """A socket of one netlink protocol, for `with`."""
 
     def __init__(self, protocol: int, *, strict: bool = False) -> None:
-        """`strict`: the kernel checks dump requests and filters by what their headers say."""
+        """`strict`, for dumps: the kernel checks what is asked for, and filters by it."""
         with refusals("open a netlink socket"):
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._sequence = 0
@@ -149,6 +168,8 @@ class Netlink:
         self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
         if strict:
             self._socket.setsockopt(_SOL_NETLINK, _STRICT, 1)
+            with suppress(OSError):  # a port that is ours each time makes the same answer the same bytes
+                self._socket.bind((os.getpid() | _MADE_UP, 0))
 
     def __enter__(self) -> Self:
         return self
@@ -172,30 +193,38 @@ class Netlink:
             raise KernelError(doing, refusal.errno, refusal.text)
         return answers
 
-    def dump(self, doing: str, kind: int, body: bytes) -> list[bytes]:
-        """The bodies of all messages of a dump that nothing changed under; a torn one is read again."""
+    def dump(self, doing: str, kind: int, body: bytes, last: Dumped = NOTHING_YET) -> Dumped:
+        """A dump that nothing changed under; a torn one is read again. If it is the same bytes as the `last`
+        one it is the very same value."""
         for _ in range(_TORN_DUMPS):
-            found = self._dump(doing, kind, body)
+            found = self._dump(doing, kind, body, last)
             if found is not None:
                 return found
         raise KernelError(doing, EAGAIN, "it kept changing while it was read")
 
-    def _dump(self, doing: str, kind: int, body: bytes) -> list[bytes] | None:
+    def _dump(self, doing: str, kind: int, body: bytes, last: Dumped) -> Dumped | None:
         """None if it was torn."""
         sequence = self._send(doing, [Request(kind, DUMP, body)])
-        found, torn = [], False
-        for message in self._receive(doing):
-            if message.sequence != sequence:
-                continue
-            torn = torn or bool(message.flags & _INTERRUPTED)
-            if message.kind not in (_ERROR, _DONE):
-                found.append(message.body)
-                continue
-            refusal = parse_refusal(message)
-            if refusal is not None:
-                raise KernelError(doing, refusal.errno, refusal.text)
-            break
-        return None if torn else found
+        found, torn = Dumped([], []), False
+        if self._repeats(doing, last.parts, found.parts):
+            return last
+        for part in self._parts(doing, found.parts):
+            for message in messages(part):
+                if message.sequence != sequence:
+                    continue
+                torn = torn or bool(message.flags & _INTERRUPTED)
+                if message.kind not in (_ERROR, _DONE):
+                    found.bodies.append(message.body)
+                    continue
+                refusal = parse_refusal(message)
+                if refusal is not None:
+                    raise KernelError(doing, refusal.errno, refusal.text)
+                return None if torn else found
+        return None
+
+    def _repeats(self, doing: str, before: list[bytes], parts: list[bytes]) -> bool:
+        """Whether the answer is what came before; only as much of it is received as it takes to tell."""
+        return bool(before) and all(map(eq, before, self._parts(doing, parts)))
 
     def batch(self, doing: str, requests: Sequence[Request]) -> dict[int, Refusal]:
         """Does many things with few system calls; returns who was refused, by index.
@@ -228,10 +257,15 @@ class Netlink:
         return self._sequence
 
     def _receive(self, doing: str) -> Iterator[Message]:
+        return chain.from_iterable(map(messages, self._parts(doing, [])))
+
+    def _parts(self, doing: str, parts: list[bytes]) -> Iterator[bytes]:
+        """What each `recv` brought: the `parts` received already, and then more, which are kept there."""
+        yield from tuple(parts)
         while True:
             with refusals(doing):
-                received = self._socket.recv(RECEIVE)
-            yield from messages(received)
+                parts.append(self._socket.recv(RECEIVE))
+            yield parts[-1]
 
 
 def parse_refusal(message: Message) -> Refusal | None:

@@ -7,17 +7,25 @@ protocol it was not told.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from errno import ENODEV, ENOENT, ESRCH
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
 
 from wgd.config.document import IPNetwork
 from wgd.errors import KernelError
 from wgd.kernel import netlink
-from wgd.kernel.netlink import U32, Netlink, Request, absent_is_done, attribute, attributes
-from wgd.kernel.rtnetlink import FAMILIES, NONE, device_names, index_of, number, of_family
+from wgd.kernel.netlink import (
+    NOTHING_YET,
+    U32,
+    Dumped,
+    Netlink,
+    Request,
+    absent_is_done,
+    attribute,
+    attributes,
+)
+from wgd.kernel.rtnetlink import FAMILIES, NONE, DeviceNames, index_of, number, of_family
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
@@ -31,22 +39,44 @@ _UNICAST = 1
 _WITHOUT_DEVICE = (6, 7, 8, 9)  # blackhole, unreachable, prohibit, throw: IPv6 shows the loopback device
 
 
-def routes() -> list[Route]:
-    """The main table's unicast routes, IPv4 and IPv6."""
-    name = device_names()
-    with Netlink(netlink.ROUTE, strict=True) as kernel:
-        dumped = [message for family in FAMILIES.values() for message in _main_table(kernel, family)]
-    return [route for message in dumped if (route := parse_route(message, name)) is not None]
+class Routes:
+    """The main table's unicast routes, IPv4 and IPv6, read time and again.
+
+    What the kernel tells in the same bytes as the last time is the same object, down to the whole list: only
+    what the last dump held is kept.
+    """
+
+    def __init__(self) -> None:
+        self._dumps: Mapping[int, Dumped] = dict.fromkeys(FAMILIES.values(), NOTHING_YET)
+        self._names = DeviceNames()
+        self._known: dict[bytes, Route | None] = {}
+        self._routes: list[Route] = []
+
+    def read(self) -> list[Route]:
+        """Raises KernelError."""
+        before, known, names = self._dumps, self._known, DeviceNames()
+        with Netlink(netlink.ROUTE, strict=True) as kernel:
+            self._dumps = {family: _main_table(kernel, family, last) for family, last in before.items()}
+        if any(names[index] != name for index, name in self._names.items()):
+            known = {}  # the same bytes mean another device
+        elif all(self._dumps[family] is last for family, last in before.items()):
+            return self._routes
+        self._names, self._known = names, {}
+        for family, dumped in self._dumps.items():
+            for message in of_family(family, dumped.bodies):
+                self._known[message] = known[message] if message in known else parse_route(message, names)
+        self._routes = [route for route in self._known.values() if route is not None]
+        return self._routes
 
 
-def _main_table(kernel: Netlink, family: int) -> list[bytes]:
+def _main_table(kernel: Netlink, family: int, last: Dumped) -> Dumped:
     with absent_is_done(ENOENT):  # a new namespace has no such table before its first route
-        dumped = kernel.dump("read the routes", _GETROUTE, _ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0))
-        return of_family(family, dumped)
-    return []
+        asked = _ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0)
+        return kernel.dump("read the routes", _GETROUTE, asked, last)
+    return NOTHING_YET
 
 
-def parse_route(message: bytes, name: Callable[[int], str | None]) -> Route | None:
+def parse_route(message: bytes, names: Mapping[int, str | None]) -> Route | None:
     """One route of a dump; None: it is of no interest (another table or sort), or its device just went."""
     family, length, source, tos, table, protocol, _, sort, _ = _ROUTE.unpack_from(message)
     if source or tos or (sort != _UNICAST and sort not in _WITHOUT_DEVICE):
@@ -55,7 +85,7 @@ def parse_route(message: bytes, name: Callable[[int], str | None]) -> Route | No
         return None
     has = attributes(message, _ROUTE.size)
     device = None
-    if sort == _UNICAST and _RTA_OIF in has and (device := name(number(has[_RTA_OIF]))) is None:
+    if sort == _UNICAST and _RTA_OIF in has and (device := names[number(has[_RTA_OIF])]) is None:
         return None
     return Route(
         _network(family, has.get(_RTA_DST), length),
@@ -110,7 +140,6 @@ def pack_route(route: Route, index: int, scope: int) -> bytes:
     )
 
 
-@lru_cache(maxsize=1 << 16)
 def _network(family: int, packed: bytes | None, length: int) -> IPNetwork:
     whole = int.from_bytes(packed or b"", "big")
     return IPv4Network((whole, length)) if family == socket.AF_INET else IPv6Network((whole, length))

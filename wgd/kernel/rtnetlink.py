@@ -7,9 +7,8 @@ ours is for the kinds to say.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Mapping
 from errno import EADDRNOTAVAIL, ENODEV
-from functools import cache
 from ipaddress import IPv4Interface, IPv6Interface
 from struct import Struct
 
@@ -42,7 +41,7 @@ FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 def links() -> list[Link]:
     """Every network interface; a WireGuard process behind a TUN device is not looked for here."""
     with Netlink(netlink.ROUTE, strict=True) as kernel:
-        return [parse_link(message) for message in kernel.dump("read the links", _GETLINK, _ANY_LINK)]
+        return [parse_link(message) for message in kernel.dump("read the links", _GETLINK, _ANY_LINK).bodies]
 
 
 def link(name: str) -> Link | None:
@@ -70,14 +69,16 @@ def parse_link(message: bytes) -> Link:
 
 def addresses() -> list[Address]:
     """Every address of every interface, IPv4 and IPv6."""
-    name = device_names()
+    names = DeviceNames()
     with Netlink(netlink.ROUTE, strict=True) as kernel:
         dumped = [
             message
             for family in FAMILIES.values()
-            for message in of_family(family, kernel.dump("read the addresses", _GETADDR, _of_any(family)))
+            for message in of_family(
+                family, kernel.dump("read the addresses", _GETADDR, _of_any(family)).bodies
+            )
         ]
-    return [address for message in dumped if (address := parse_address(message, name)) is not None]
+    return [address for message in dumped if (address := parse_address(message, names)) is not None]
 
 
 def _of_any(family: int) -> bytes:
@@ -89,13 +90,13 @@ def of_family(family: int, dumped: list[bytes]) -> list[bytes]:
     return [message for message in dumped if message[0] == family]
 
 
-def parse_address(message: bytes, name: Callable[[int], str | None]) -> Address | None:
+def parse_address(message: bytes, names: Mapping[int, str | None]) -> Address | None:
     """One address of a dump; None: its device just went."""
     family, length, _, _, index = _ADDRESS.unpack_from(message)
     has = attributes(message, _ADDRESS.size)
     # One with a far end (point to point) has the far end in IFA_ADDRESS and its own side in IFA_LOCAL.
     own = has.get(_IFA_LOCAL) or has.get(_IFA_ADDRESS)
-    device = name(index)
+    device = names[index]
     if own is None or device is None:
         return None
     return Address(device, _interface(family, own, length), has.get(_IFA_PROTO, b"\0")[0])
@@ -133,17 +134,16 @@ def index_of(device: str, doing: str) -> int:
         raise KernelError(doing, ENODEV, f"there is no interface {device}") from error
 
 
-def device_names() -> Callable[[int], str | None]:
+class DeviceNames(dict[int, str | None]):
     """Names of interfaces by index, each asked for once; None: gone since."""
 
-    @cache
-    def name(index: int) -> str | None:
+    def __missing__(self, index: int) -> str | None:
         try:
-            return socket.if_indextoname(index)
+            name = socket.if_indextoname(index)
         except OSError:
-            return None
-
-    return name
+            name = None
+        self[index] = name
+        return name
 
 
 def number(value: bytes) -> int:

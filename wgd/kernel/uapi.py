@@ -14,8 +14,10 @@ from errno import EPROTO
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
+from typing import NamedTuple
 
 from wgd.config import x25519
+from wgd.config.document import IPNetwork
 from wgd.endpoints import SocketAddress
 from wgd.errors import KernelError
 from wgd.kernel import dropping
@@ -29,7 +31,7 @@ _CREDENTIALS = Struct("=iII")  # process, user, group
 _PATIENCE = 10.0
 """Seconds to wait for a process that listens but does not answer."""
 
-Pairs = list[tuple[str, str]]
+_HEX_KEY = 64
 
 
 def path(sockets: Path, interface: str) -> Path:
@@ -54,14 +56,41 @@ def listener(sockets: Path, interface: str) -> int | None:
     return pid
 
 
-def device(sockets: Path, interface: str) -> Device:
-    """Keys, port and mark of a device."""
-    return parse_device(interface, _ask(sockets, interface, f"read {interface}", "get=1\n"))
+class _Known(NamedTuple):
+    """A peer, and the text that told it."""
+
+    text: str
+    allowed: str
+    peer: Peer
 
 
-def peers(sockets: Path, interface: str) -> list[Peer]:
-    """All peers of a device."""
-    return parse_peers(interface, _ask(sockets, interface, f"read {interface}", "get=1\n"))
+class ProcessTunnel:
+    """One device, from reading to reading: what the process tells in the same words is the same value."""
+
+    def __init__(self, sockets: Path, interface: str) -> None:
+        self._sockets, self._interface = sockets, interface
+        self._known: dict[str, _Known] = {}
+        self.device = Device(interface, None)
+        self.peers: list[Peer] = []
+
+    def read(self) -> None:
+        """Raises KernelError if nobody answers."""
+        self.take(_ask(self._sockets, self._interface, f"read {self._interface}", "get=1\n"))
+
+    def take(self, answer: str) -> None:
+        """The device stands before its first peer, each of which starts with its key. wireguard-go tells them
+        in another order each time."""
+        about, *texts = answer.split("public_key=")
+        self.device = parse_device(self._interface, about)
+        known = {}
+        for text in sorted(texts):
+            key = text[:_HEX_KEY]
+            one = self._known.get(key)
+            known[key] = one if one and one.text == text else _peer(self._interface, text, one)
+        self._known = known
+        peers = [one.peer for one in known.values()]
+        if peers != self.peers:
+            self.peers = peers
 
 
 def set_device(sockets: Path, op: DeviceSet) -> None:
@@ -85,33 +114,29 @@ def _connect(sockets: Path, interface: str) -> socket.socket:
     return connection
 
 
-def _ask(sockets: Path, interface: str, doing: str, request: str) -> Pairs:
+def _ask(sockets: Path, interface: str, doing: str, request: str) -> str:
     with refusals(doing), closing(_connect(sockets, interface)) as connection:
         connection.sendall(f"{request}\n".encode())
         received = bytearray()
         while not received.endswith(b"\n\n") and (part := connection.recv(1 << 16)):
             received += part
-    return parse(doing, received.decode())
+    return accepted(doing, received.decode())
 
 
-def parse(doing: str, answer: str) -> Pairs:
-    """The lines of an answer before its `errno`. Raises KernelError if that is not 0."""
-    pairs = [(key, value) for key, _, value in (line.partition("=") for line in answer.split("\n") if line)]
-    if not pairs or pairs[-1][0] != "errno":
+def accepted(doing: str, answer: str) -> str:
+    """An answer without its last line, `errno`. Raises KernelError if that is not 0."""
+    said, separator, number = answer.rstrip("\n").rpartition("errno=")
+    if not separator:
         raise KernelError(doing, EPROTO, "the WireGuard process hung up")
-    number = abs(int(pairs.pop()[1]))
-    if number:
-        raise KernelError(doing, number, f"the WireGuard process refused: {os.strerror(number)}")
-    return pairs
+    errno = abs(int(number))
+    if errno:
+        raise KernelError(doing, errno, f"the WireGuard process refused: {os.strerror(errno)}")
+    return said
 
 
-def parse_device(interface: str, pairs: Pairs) -> Device:
-    """The device of an answer: what stands before its first peer."""
-    has: dict[str, str] = {}
-    for key, value in pairs:
-        if key == "public_key":
-            break
-        has[key] = value
+def parse_device(interface: str, text: str) -> Device:
+    """The device of what stands before the first peer."""
+    has = _pairs(text)
     private = bytes.fromhex(has.get("private_key", ""))
     return Device(
         interface,
@@ -122,39 +147,26 @@ def parse_device(interface: str, pairs: Pairs) -> Device:
     )
 
 
+def _pairs(text: str) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in text.split("\n"))}
+
+
 @lru_cache
 def _public_key(private: Secret) -> bytes:
     """What the process does not tell."""
     return x25519.public(private.reveal())
 
 
-def parse_peers(interface: str, pairs: Pairs) -> list[Peer]:
-    """The peers of an answer, each of which starts with its key."""
-    return [_parse_peer(interface, lines) for lines in _by_peer(pairs)]
-
-
-def _by_peer(pairs: Pairs) -> Iterator[Pairs]:
-    lines: Pairs = []
-    for key, value in pairs:
-        if key == "public_key":
-            if lines:
-                yield lines
-            lines = []
-        elif not lines:
-            continue  # still the device
-        lines.append((key, value))
-    if lines:
-        yield lines
-
-
-def _parse_peer(interface: str, lines: Pairs) -> Peer:
-    has = dict(lines)
+def _peer(interface: str, text: str, before: _Known | None) -> _Known:
+    """The allowed IPs come last; while they are the same text they are the same set."""
+    head, _, allowed = text.partition("allowed_ip=")
+    has = _pairs(f"public_key={head}")
     psk = Secret(bytes.fromhex(has.get("preshared_key", "")).ljust(32, b"\0"))
     seconds, nanoseconds = (int(has.get(f"last_handshake_time_{unit}", "0")) for unit in ("sec", "nsec"))
-    return Peer(
+    peer = Peer(
         interface,
         bytes.fromhex(has["public_key"]),
-        frozenset(_network(value) for key, value in lines if key == "allowed_ip"),
+        before.peer.allowed_ips if before and before.allowed == allowed else _networks(allowed),
         None if psk == NO_PRESHARED_KEY else psk,
         int(has.get("persistent_keepalive_interval", "0")),
         endpoint=parse_endpoint(has["endpoint"]) if "endpoint" in has else None,
@@ -162,10 +174,11 @@ def _parse_peer(interface: str, lines: Pairs) -> Peer:
         received=int(has.get("rx_bytes", "0")),
         sent=int(has.get("tx_bytes", "0")),
     )
+    return _Known(text, allowed, peer)
 
 
-_network = lru_cache(maxsize=1 << 16)(ipaddress.ip_network)
-"""Allowed IPs, kept from dump to dump by their text, since most never change."""
+def _networks(allowed: str) -> frozenset[IPNetwork]:
+    return frozenset(map(ipaddress.ip_network, allowed.replace("allowed_ip=", "").split()))
 
 
 def parse_endpoint(text: str) -> SocketAddress | None:

@@ -98,7 +98,7 @@ def _wait(started: subprocess.Popen[bytes], sockets: Path, interface: str, doing
 def _works(sockets: Path, interface: str) -> bool:
     """Whether it answers, not only listens: in between, wireguard-go sets the MTU to its own default."""
     try:
-        uapi.device(sockets, interface)
+        uapi.ProcessTunnel(sockets, interface).read()
     except KernelError:
         return False
     return True

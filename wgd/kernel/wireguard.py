@@ -12,6 +12,7 @@ from errno import ENOENT, EOPNOTSUPP
 from wgd.errors import KernelError
 from wgd.kernel import dropping, netlink, wgcodec
 from wgd.kernel.netlink import U16, Netlink, attribute, attributes
+from wgd.kernel.peerdump import PeerDump
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import Peer, PeerEdit
 
@@ -25,14 +26,26 @@ def supported() -> bool:
         return _family(kernel) is not None
 
 
-def device(interface: str) -> Device:
-    """Keys, port and mark of a device. Raises KernelError with ENODEV if there is none of that name."""
-    return wgcodec.parse_device(interface, _dump(interface))
+class KernelTunnel:
+    """One device, from reading to reading: what the kernel tells in the same bytes is the same value."""
 
+    def __init__(self, interface: str) -> None:
+        self._interface = interface
+        self._dumped = netlink.NOTHING_YET
+        self._decoder = PeerDump(interface)
+        self.device = Device(interface, None)
+        self.peers: list[Peer] = []
 
-def peers(interface: str) -> list[Peer]:
-    """All peers of a device, in the kernel's order."""
-    return wgcodec.parse_peers(interface, _dump(interface))
+    def read(self) -> None:
+        """Raises KernelError with ENODEV if there is no device of that name."""
+        doing = f"read {self._interface}"
+        with Netlink(netlink.GENERIC) as kernel:
+            family = _known_family(kernel, doing)
+            dumped = kernel.dump(doing, family, wgcodec.get_device(self._interface), self._dumped)
+        if dumped is not self._dumped:
+            self.device = wgcodec.parse_device(self._interface, dumped.bodies)
+            self.peers = self._decoder.parse(dumped.bodies)
+            self._dumped = dumped._replace(bodies=[])
 
 
 def set_device(op: DeviceSet) -> None:
@@ -45,12 +58,6 @@ def set_peers(interface: str, edits: Sequence[PeerEdit]) -> None:
     if not dropping.by_name(os.uname().release):
         edits = dropping.over_dummy(interface, edits)
     _request(f"set peers of {interface}", wgcodec.set_peers(interface, edits))
-
-
-def _dump(interface: str) -> list[bytes]:
-    doing = f"read {interface}"
-    with Netlink(netlink.GENERIC) as kernel:
-        return kernel.dump(doing, _known_family(kernel, doing), wgcodec.get_device(interface))
 
 
 def _request(doing: str, bodies: Iterable[bytes]) -> None:
