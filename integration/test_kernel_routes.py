@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 import pytest
 
 from integration.host import Host
-from wgd.errors import KernelError
+from wgd.errors import KernelError, PartialFailure
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.link import Link
@@ -173,6 +173,18 @@ def test_one_refused_route_is_named_and_the_others_are_added(kernel: LinuxKernel
     with pytest.raises(KernelError, match=r"add route 11\.2\.188\.0/24 dev v0: EEXIST: File exists$"):
         add(kernel, *many)
     assert len(routes(kernel) & set(many)) == 999
+
+
+def test_each_refused_route_is_told_by_its_place_in_the_op(kernel: LinuxKernel, namespace: Host) -> None:
+    many = [Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(1000)]
+    taken = (0, 399, 400, 999)
+    for at in taken:
+        namespace.ip(f"route add {many[at].destination} dev v1 proto boot")
+    with pytest.raises(PartialFailure) as caught:
+        add(kernel, *many)
+    assert caught.value.failed == {
+        at: f"add route {many[at].destination} dev v0: EEXIST: File exists" for at in taken
+    }
 
 
 def test_a_whole_batch_that_is_refused_is_counted(kernel: LinuxKernel) -> None:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -15,14 +16,14 @@ import pytest
 
 from integration.host import Host
 from wgd.config import x25519
-from wgd.errors import KernelError
+from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import wireguard
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
-from wgd.model import Secret
+from wgd.model import Ref, Secret
 
 PRIVATE = Secret(x25519.clamp(b"\x01" * 32))
 PSK = Secret(b"p" * 32)
@@ -201,6 +202,28 @@ def test_an_endpoint_of_a_refused_edit_is_not_noted(kernel: LinuxKernel) -> None
         )
     assert "hub:2" not in Path("/run/wgd/endpoints.json").read_text()
     assert peers(kernel)[A].pushed == "hub:1"
+
+
+def test_of_many_peers_the_refused_one_is_named_and_the_others_are_made(kernel: LinuxKernel) -> None:
+    edits = [PeerEdit(number.to_bytes(4, "big") * 8, name=f"p{number}") for number in range(1, 41)]
+    edits[17] = PeerEdit(b"too short", name="p18")
+    refs = tuple(Ref("peer", ("wg0", one.public_key)) for one in edits)
+    with pytest.raises(PartialFailure) as caught:
+        kernel.run(PeersSet(refs=refs, interface="wg0", edits=tuple(edits)))
+    assert [*caught.value.failed] == [17]
+    assert caught.value.failed[17].startswith("set peer p18 of wg0: ")
+    assert peers(kernel).keys() == {one.public_key for one in edits} - {b"too short"}
+
+
+@pytest.mark.lane("kernel")
+def test_a_family_whose_number_is_another_since_is_looked_for_again(
+    kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module was unloaded and loaded."""
+    numbers = iter((4000, wireguard._family()))
+    monkeypatch.setattr(wireguard, "_family", cache(lambda: next(numbers)))
+    edit(kernel, PeerEdit(A))
+    assert peers(kernel).keys() == {A}
 
 
 def test_unchanged_peers_are_the_same_objects(kernel: LinuxKernel) -> None:

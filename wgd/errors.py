@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import errno as errno_names
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -83,3 +84,15 @@ class KernelError(WgdError):
     def transient(self) -> bool:
         """Worth trying again soon."""
         return self.errno in (errno_names.EBUSY, errno_names.EAGAIN, errno_names.EINTR, errno_names.ENOBUFS)
+
+
+class PartialFailure(KernelError):
+    """The kernel refused some of an op's objects and took the others; it speaks of the first.
+
+    `failed`: index into the op's `refs` → what was refused, in words; empty if it cannot be told of whom.
+    """
+
+    def __init__(self, errors: Sequence[KernelError], failed: Mapping[int, str]) -> None:
+        first, others = errors[0], f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(first.doing, first.errno, first.detail + others)
+        self.failed = failed

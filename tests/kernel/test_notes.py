@@ -44,6 +44,17 @@ def test_a_broken_file_holds_nothing_and_is_replaced(content: bytes, tmp_path: P
     assert notes.read() == {"a": "1"}
 
 
+def test_a_file_is_read_again_only_when_it_is_another(tmp_path: Path) -> None:
+    notes, other = Notes(tmp_path, "n.json"), Notes(tmp_path, "n.json")
+    other.write({"a": "1"})
+    first = notes.read()
+    assert notes.read() is first
+    other.write({"a": "2"})
+    assert notes.read() == {"a": "2"}
+    (tmp_path / "n.json").unlink()
+    assert notes.read() == {}
+
+
 def test_what_is_no_text_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "n.json").write_text('{"a": "1", "b": 2, "c": null}')
     assert Notes(tmp_path, "n.json").read() == {"a": "1"}

@@ -56,3 +56,26 @@ def test_a_note_that_makes_no_sense_counts_for_nothing(tmp_path: Path) -> None:
     file = tmp_path / "stripped.json"
     file.write_text(file.read_text().replace("1700000000.25", "lately"))
     assert notes.annotate([A]) == [A]
+
+
+def test_what_has_no_endpoint_and_goes_nowhere_makes_no_file(tmp_path: Path) -> None:
+    WhereaboutNotes(tmp_path).note("wg0", [PeerEdit(A.public_key), PeerEdit(key("b"), remove=True)])
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_peers_without_notes_are_the_very_same_list(tmp_path: Path) -> None:
+    peers = [A]
+    assert WhereaboutNotes(tmp_path).annotate(peers) is peers
+
+
+def test_the_same_peers_are_annotated_once_for_each_state_of_the_notes(tmp_path: Path) -> None:
+    notes, other = WhereaboutNotes(tmp_path), replace(A, public_key=key("b"))
+    notes.note("wg0", [PUSH])
+    first = notes.annotate([A, other])
+    assert notes.annotate([A, other]) is first
+    heard = replace(other, received=7)
+    second = notes.annotate([A, heard])
+    assert second == [first[0], heard]
+    assert second[0] is first[0]
+    WhereaboutNotes(tmp_path).note("wg0", [replace(PUSH, configured="other.example:51820")])
+    assert notes.annotate([A, other]) == [replace(A, pushed="other.example:51820"), other]

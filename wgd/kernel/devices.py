@@ -6,19 +6,20 @@ Here is the choice between the two, and what becomes of an edit that is refused.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from errno import ECONNREFUSED, ENODEV, ENOENT
 from functools import partial
 from pathlib import Path
 
-from wgd.errors import KernelError
+from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import links, uapi, wireguard
 from wgd.kernel.netlink import absent_is_done
 from wgd.kernel.uapi import ProcessTunnel
 from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import KERNEL, USERSPACE, Link
-from wgd.kinds.peer import Peer, PeerEdit
+from wgd.kinds.peer import Peer, PeerEdit, PeersSet
+from wgd.model import Ref
 
 _GONE_SINCE = (ENODEV, ENOENT, ECONNREFUSED)
 """How an interface that went after it was listed says so."""
@@ -95,28 +96,26 @@ def _is_process(sockets: Path, interface: str) -> bool:
 
 
 def deliver(edits: Sequence[PeerEdit], send: Callable[[Sequence[PeerEdit]], None]) -> list[Failure]:
-    """All at once; if that is refused, one by one: only so is it known which is at fault, those after it are
-    done too, and repeating an edit does no harm."""
+    """All at once; if that is refused, each half by itself, down to the one at fault, since nobody says which
+    it is. So the others are done; to repeat an edit does no harm."""
     try:
         send(edits)
     except KernelError as error:
-        if len(edits) == 1:
-            return [(edits[0], error)]
-        return list(_one_by_one(edits, send))
+        if len(edits) == 1 or error.denied or error.errno in _GONE_SINCE:
+            return [(edit, error) for edit in edits]
+        half = len(edits) // 2
+        return [*deliver(edits[:half], send), *deliver(edits[half:], send)]
     return []
 
 
-def _one_by_one(edits: Sequence[PeerEdit], send: Callable[[Sequence[PeerEdit]], None]) -> Iterator[Failure]:
-    for edit in edits:
-        try:
-            send([edit])
-        except KernelError as error:
-            yield edit, error
+def refusal(op: PeersSet, failures: Sequence[Failure]) -> KernelError:
+    """The error that says which of the op's peers were refused."""
+    errors = {edit.public_key: _named(op.interface, edit, error) for edit, error in failures}
+    refused = {Ref("peer", (op.interface, key)): str(error) for key, error in errors.items()}
+    failed = {at: refused[ref] for at, ref in enumerate(op.refs) if ref in refused}
+    return PartialFailure([*errors.values()], failed)
 
 
-def refusal(interface: str, failures: Sequence[Failure]) -> KernelError:
-    """The error that names the first edit at fault."""
-    edit, error = failures[0]
+def _named(interface: str, edit: PeerEdit, error: KernelError) -> KernelError:
     name = edit.name or base64.b64encode(edit.public_key).decode()
-    others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-    return KernelError(f"set peer {name} of {interface}", error.errno, error.detail + others)
+    return KernelError(f"set peer {name} of {interface}", error.errno, error.detail)

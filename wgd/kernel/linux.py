@@ -95,7 +95,7 @@ class LinuxKernel:
         refused = {edit.public_key for edit, _ in failures}
         self._whereabouts.note(op.interface, (edit for edit in op.edits if edit.public_key not in refused))
         if failures:
-            raise devices.refusal(op.interface, failures)
+            raise devices.refusal(op, failures)
 
     def _create_link(self, op: LinkCreate) -> None:
         links.create(op, self._sockets, self._run_dir, self._starts)

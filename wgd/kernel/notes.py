@@ -27,9 +27,25 @@ class Notes:
 
     def __init__(self, run_dir: Path, name: str) -> None:
         self._path = run_dir / name
+        self._known: tuple[int, ...] = ()
+        self._notes: Mapping[str, str] = {}
 
-    def read(self) -> dict[str, str]:
-        """All notes there are."""
+    def read(self) -> Mapping[str, str]:
+        """All notes there are; the very same mapping while the file is the same."""
+        state = self._state()
+        if state != self._known:
+            self._known, self._notes = state, self._parsed()
+        return self._notes
+
+    def _state(self) -> tuple[int, ...]:
+        """Writing makes a new file."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _parsed(self) -> dict[str, str]:
         try:
             found = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
@@ -41,8 +57,8 @@ class Notes:
     def drop(self, name: str) -> None:
         """Without this one, if it is there. Raises KernelError."""
         notes = self.read()
-        if notes.pop(name, None) is not None:
-            self.write(notes)
+        if name in notes:
+            self.write({other: note for other, note in notes.items() if other != name})
 
     def write(self, notes: Mapping[str, str]) -> None:
         """Replaces them all, atomically. Raises KernelError."""

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
 
 from wgd.config.document import IPNetwork
-from wgd.errors import KernelError
+from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import netlink
 from wgd.kernel.netlink import (
     NOTHING_YET,
@@ -118,12 +118,13 @@ def _change_routes(
     requests = [Request(kind, flags, pack_route(route, index[str(route.device)], scope)) for route in routes]
     with Netlink(netlink.ROUTE) as kernel:
         refused = kernel.batch(doing, requests)
-    grave = [(routes[at], refusal) for at, refusal in refused.items() if refusal.errno != harmless]
+    grave = {
+        at: KernelError(f"{doing} {routes[at].destination} dev {routes[at].device}", errno, text)
+        for at, (errno, text) in refused.items()
+        if errno != harmless
+    }
     if grave:
-        route, refusal = grave[0]
-        others = f" (and {len(grave) - 1} more)" if len(grave) > 1 else ""
-        what = f"{doing} {route.destination} dev {route.device}"
-        raise KernelError(what, refusal.errno, refusal.text + others)
+        raise PartialFailure([*grave.values()], {at: str(error) for at, error in grave.items()})
 
 
 def pack_route(route: Route, index: int, scope: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_
 from pathlib import Path
 
 from wgd.kernel.notes import ENDPOINTS, STRIPPED, Notes
@@ -20,26 +21,38 @@ class WhereaboutNotes:
     def __init__(self, run_dir: Path) -> None:
         self._pushed = Notes(run_dir, ENDPOINTS)
         self._stripped = Notes(run_dir, STRIPPED)
+        self._notes: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+        self._known: dict[int, tuple[Peer, Peer]] = {}
+        self._annotated: list[Peer] = []
 
     def annotate(self, peers: list[Peer]) -> list[Peer]:
-        """The peers with what is noted of them."""
-        pushed, stripped = self._pushed.read(), self._stripped.read()
+        """The peers with what is noted of them: the same objects for the same peers, while the notes are."""
+        pushed, stripped = notes = self._pushed.read(), self._stripped.read()
         if not pushed and not stripped:
             return peers
-        return [_annotated(peer, pushed, stripped) for peer in peers]
+        known = self._known if all(map(is_, notes, self._notes)) else {}
+        self._notes = notes
+        self._known = {
+            id(peer): known.get(id(peer)) or (peer, _annotated(peer, pushed, stripped)) for peer in peers
+        }
+        annotated = [after for _, after in self._known.values()]
+        if annotated != self._annotated:
+            self._annotated = annotated
+        return self._annotated
 
     def note(self, interface: str, edits: Iterable[PeerEdit]) -> None:
-        """What these edits, which were done, mean for the notes."""
-        edited = {_name(interface, edit.public_key): edit for edit in edits}
-        removed = {name for name, edit in edited.items() if edit.remove}
+        """What these edits, which were done, mean for the notes; most of them mean nothing."""
+        removed = set()
         pushed, stripped = {}, {}
-        for name, edit in edited.items():
-            if edit.endpoint is None or edit.remove:
-                continue
-            if edit.configured is not None:
-                pushed[name] = edit.configured
-            if edit.stripped is not None:
-                stripped[name] = f"{edit.stripped.at} {edit.stripped.endpoint}"
+        for edit in edits:
+            if edit.remove:
+                removed.add(_name(interface, edit.public_key))
+            elif edit.endpoint is not None:
+                name = _name(interface, edit.public_key)
+                if edit.configured is not None:
+                    pushed[name] = edit.configured
+                if edit.stripped is not None:
+                    stripped[name] = f"{edit.stripped.at} {edit.stripped.endpoint}"
         _rewrite(self._pushed, lambda name: name not in removed, pushed)
         _rewrite(self._stripped, lambda name: name not in removed, stripped)
 
@@ -67,6 +80,8 @@ def _parse(note: str) -> Stripped | None:
 
 def _rewrite(notes: Notes, keep: Callable[[str], bool], new: Mapping[str, str]) -> None:
     old = notes.read()
+    if not old and not new:
+        return
     now = {name: text for name, text in old.items() if keep(name)} | dict(new)
     if now != old:
         notes.write(now)

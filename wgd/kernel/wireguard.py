@@ -6,8 +6,10 @@ It never starts from a clean slate: a device is only ever edited, so that no ses
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from errno import ENOENT, EOPNOTSUPP
+from functools import cache
+from typing import TypeVar
 
 from wgd.errors import KernelError
 from wgd.kernel import dropping, netlink, wgcodec
@@ -16,14 +18,16 @@ from wgd.kernel.peerdump import PeerDump
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import Peer, PeerEdit
 
+T = TypeVar("T")
+
 _CONTROLLER, _GET_FAMILY = 16, b"\x03\x01\0\0"
 _FAMILY_ID, _FAMILY_NAME = 1, 2
 
 
 def supported() -> bool:
     """Whether this kernel knows WireGuard. Asking makes it load the module, and changes nothing else."""
-    with Netlink(netlink.GENERIC) as kernel:
-        return _family(kernel) is not None
+    _family.cache_clear()
+    return _family() is not None
 
 
 class KernelTunnel:
@@ -38,10 +42,8 @@ class KernelTunnel:
 
     def read(self) -> None:
         """Raises KernelError with ENODEV if there is no device of that name."""
-        doing = f"read {self._interface}"
-        with Netlink(netlink.GENERIC) as kernel:
-            family = _known_family(kernel, doing)
-            dumped = kernel.dump(doing, family, wgcodec.get_device(self._interface), self._dumped)
+        doing, asked = f"read {self._interface}", wgcodec.get_device(self._interface)
+        dumped = _talk(doing, lambda kernel, family: kernel.dump(doing, family, asked, self._dumped))
         if dumped is not self._dumped:
             self.device = wgcodec.parse_device(self._interface, dumped.bodies)
             self.peers = self._decoder.parse(dumped.bodies)
@@ -50,35 +52,52 @@ class KernelTunnel:
 
 def set_device(op: DeviceSet) -> None:
     """Sets what the op names."""
-    _request(f"set up {op.interface}", [wgcodec.set_device(op)])
+    _send(f"set up {op.interface}", [wgcodec.set_device(op)])
 
 
 def set_peers(interface: str, edits: Sequence[PeerEdit]) -> None:
     """Applies the edits in order, up to the first that is refused; nothing is rolled back."""
     if not dropping.by_name(os.uname().release):
         edits = dropping.over_dummy(interface, edits)
-    _request(f"set peers of {interface}", wgcodec.set_peers(interface, edits))
+    _send(f"set peers of {interface}", list(wgcodec.set_peers(interface, edits)))
 
 
-def _request(doing: str, bodies: Iterable[bytes]) -> None:
-    with Netlink(netlink.GENERIC) as kernel:
-        family = _known_family(kernel, doing)
+def _send(doing: str, bodies: Sequence[bytes]) -> None:
+    def errand(kernel: Netlink, family: int) -> None:
         for body in bodies:
             kernel.request(doing, family, body)
 
-
-def _known_family(kernel: Netlink, doing: str) -> int:
-    family = _family(kernel)
-    if family is None:
-        raise KernelError(doing, EOPNOTSUPP, "this kernel has no WireGuard")
-    return family
+    _talk(doing, errand)
 
 
-def _family(kernel: Netlink) -> int | None:
-    """The number under which this boot's kernel knows the family."""
+def _talk(doing: str, errand: Callable[[Netlink, int], T]) -> T:
+    """Does the errand, which gets the family's number. If the kernel does not know that one any more, the
+    module was unloaded and loaded again."""
     try:
-        body = _GET_FAMILY + attribute(_FAMILY_NAME, b"wireguard\0")
-        answer = kernel.request("look for WireGuard", _CONTROLLER, body)[0]
+        return _attempt(doing, errand)
+    except KernelError as error:
+        if error.errno != ENOENT:
+            raise
+        _family.cache_clear()
+        return _attempt(doing, errand)
+
+
+def _attempt(doing: str, errand: Callable[[Netlink, int], T]) -> T:
+    family = _family()
+    if family is None:
+        _family.cache_clear()
+        raise KernelError(doing, EOPNOTSUPP, "this kernel has no WireGuard")
+    with Netlink(netlink.GENERIC) as kernel:
+        return errand(kernel, family)
+
+
+@cache
+def _family() -> int | None:
+    """The number under which the kernel knows the family for as long as the module is loaded."""
+    try:
+        with Netlink(netlink.GENERIC) as kernel:
+            body = _GET_FAMILY + attribute(_FAMILY_NAME, b"wireguard\0")
+            answer = kernel.request("look for WireGuard", _CONTROLLER, body)[0]
     except KernelError as error:
         if error.errno == ENOENT:
             return None
