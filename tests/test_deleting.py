@@ -15,7 +15,8 @@ from wgd.kinds.link import LinkDelete
 from wgd.model import Ref
 from wgd.plan import make_plan
 from wgd.reconcile import deletes_more, observe
-from wgd.sources.files import ACCEPTED, Directories, Loaded, accept, load
+from wgd.sources.files import Directories, Loaded, accept, load
+from wgd.sources.store import ACCEPTED
 
 NOTHING_IS_KNOWN = Config(explained=frozenset())
 

@@ -7,6 +7,7 @@ Sources only say "this may have changed"; what is true is read again. Nothing he
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import signal
@@ -39,6 +40,8 @@ from wgd.sources.statusfile import StatusFile, recent_repairs
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
+LOOK = 60.0
+"""Seconds after which all files are looked at, whatever events told of them."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -69,6 +72,7 @@ class Daemon:
         self._settled: Config | None = None
         self._read_at_once = True
         self._touched_files = False
+        self._looked = -math.inf
         self._stopping = False
         self._reloads = self._read_for = 0
         self._passes = 0
@@ -202,14 +206,22 @@ class Daemon:
 
     def _load(self, now: float) -> None:
         """Read the files again: cheap, and right even when an event was lost."""
-        self._touched_files = self._read_at_once = False
+        everything, self._touched_files, self._read_at_once = self._read_at_once, False, False
         self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
         before = self._loaded.problems
-        self._loaded = self._files.load(time.time(), now)
+        self._loaded = self._files.load(time.time(), now, self._touched(everything, now))
         if self._loaded.problems != before:
             self._tell_problems(self._loaded.problems)
+
+    def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
+        """The files to read again, as events tell; now and then all (None), since an event can be lost."""
+        touched = self._watch.take()
+        if everything or touched is None or now >= self._looked + LOOK:
+            self._looked = now
+            return None
+        return touched
 
     def _after(self, done: Report, took: float) -> None:
         if not deletes_more(done):

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from wgd.config.files import read_directory
+from wgd.config.decode import Files
+from wgd.config.files import ConfigDirectory
 from wgd.errors import ConfigError, Problem
+
+
+def read_directory(directory: Path) -> Files:
+    return ConfigDirectory(directory).read()
 
 
 def _fill(directory: Path, *names: str) -> None:

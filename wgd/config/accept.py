@@ -7,8 +7,9 @@ of it may be touched. The other interfaces go on. Pure; a file that is gone is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from wgd.config.decode import Decoded, Files
 from wgd.config.document import Config
@@ -37,16 +38,19 @@ class Settled:
 
 def settle(files: Files, accepted: Mapping[str, bytes], decode: Callable[[Files], Decoded]) -> Settled:
     """Puts copies back, file by file, until what is left has no error. Never raises."""
-    settling = _Settling(accepted, dict(files))
     decoded = decode(files)
     problems = list(decoded.problems)
+    explained = _owners(accepted)
+    if not _errors(decoded):  # then every file could be read
+        config = Config(decoded.config.interfaces, explained=explained)
+        return Settled(config, cast(Mapping[str, bytes], files), decoded.problems)
+    settling = _Settling(accepted, dict(files))
     while errors := _errors(decoded):
         settling.blame_all(errors)
         decoded = decode(settling.current)
     for fatal in settling.fatal:
         if fatal not in problems:
             problems.append(replace(fatal, message=f"{fatal.message} (in the accepted copy)"))
-    explained = frozenset(filter(None, map(_owner, accepted)))
     config = Config(decoded.config.interfaces, frozenset(settling.held), explained)
     return Settled(config, settling.in_force(), tuple(problems), frozenset(settling.frozen))
 
@@ -144,3 +148,8 @@ class _Settling:
 def _owner(file: str) -> str | None:
     claimed = claim(file)
     return claimed.interface if claimed else None
+
+
+def _owners(files: Iterable[str]) -> frozenset[str]:
+    """Whose the files are: a directory of drop-ins belongs to the same interface as each of them."""
+    return frozenset(filter(None, map(_owner, {file.partition("/")[0] for file in files})))

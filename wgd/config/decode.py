@@ -5,7 +5,7 @@ Pure: files come as bytes, keys through a function, the time as a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wgd.config.across import clashes
@@ -14,13 +14,12 @@ from wgd.config.document import Config
 from wgd.config.draft import Draft
 from wgd.config.names import SHARED, Part, claim
 from wgd.config.schema import draft
+from wgd.config.source import Where
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem, Severity
 
 Files = Mapping[str, bytes | Problem]
 """Name relative to the config directory → content, or why it could not be read."""
-
-ReadDraft = Callable[[str, bytes | Problem], Draft]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +35,19 @@ class Decoded:
     broken_interfaces: frozenset[str]
 
 
-def decode(
-    files: Files,
-    read_key: ReadKey,
-    now: float,
-    links: Collection[str] = (),
-    read_draft: ReadDraft = draft,
-) -> Decoded:
+def decode(files: Files, read_key: ReadKey, now: float, links: Collection[str] = ()) -> Decoded:
     """What the files say at `now` (seconds since the epoch). Never raises, whatever the bytes.
 
     `links` are the network devices of this machine, to tell a slip in a rule from a device; none given,
     none is missed.
     """
-    drafts = {file: read_draft(file, files[file]) for file in sorted(files)}
+    return decode_drafts({file: draft(file, files[file]) for file in sorted(files)}, read_key, now, links)
+
+
+def decode_drafts(
+    drafts: Mapping[str, Draft], read_key: ReadKey, now: float, links: Collection[str]
+) -> Decoded:
+    """`decode`, from the drafts of the files, in order."""
     assembled = {
         name: assemble(name, own, drafts.get(SHARED), read_key, now)
         for name, own in _by_interface(drafts).items()
@@ -112,12 +111,17 @@ def _absent_devices(drafts: Iterable[Draft], known: set[str]) -> list[Problem]:
     """Devices named in rules that are not there. They may still come: a warning, and a guess."""
     absent = []
     for one in drafts:
-        bound = [(rule.where / "in", rule.incoming) for rule in one.forwards]
-        bound += [(rule.where / "out", rule.outgoing) for rule in one.forwards]
-        bound += [(rule.where / "out", rule.out) for rule in one.masquerades]
-        for where, device in bound:
-            if device and device not in known:
+        for where, device in bound_devices(one):
+            if device not in known:
                 close = nearest(device, known)
                 hint = f"did you mean {close}?" if close else f"there are {listed(sorted(known))}"
                 absent.append(where.warning(f"this machine has no device {quoted(device)}", hint))
     return absent
+
+
+def bound_devices(one: Draft) -> Iterator[tuple[Where, str]]:
+    """The devices that the rules of a file name, and where."""
+    bound = [(rule.where, "in", rule.incoming) for rule in one.forwards]
+    bound += [(rule.where, "out", rule.outgoing) for rule in one.forwards]
+    bound += [(rule.where, "out", rule.out) for rule in one.masquerades]
+    return ((where / key, device) for where, key, device in bound if device)

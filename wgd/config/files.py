@@ -7,29 +7,117 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wgd.config.decode import Files
+from wgd.config.signature import Signature, lasts, signature
 from wgd.config.wording import printable
 from wgd.errors import ConfigError, Problem
 
 _LARGEST = 64 * 2**20
 
 
-def read_directory(directory: Path) -> Files:
-    """Every file that counts. A directory that cannot be read is a `ConfigError`: then nothing is known."""
-    try:
-        names = sorted(entry.name for entry in directory.iterdir())
-    except OSError as error:
-        message = f"the configuration directory {directory} cannot be read: {error.strerror}"
-        raise ConfigError((Problem(str(directory), 0, "", message, _directory_hint(error)),)) from None
-    files: dict[str, bytes | Problem] = {}
-    for name in names:
-        if _counts(name):
-            _read(directory / name, printable(name), files)
-        elif name.endswith(".d") and not name.startswith("."):
-            _read_drop_ins(directory / name, printable(name), files)
-    return files
+class ConfigDirectory:
+    """A configuration directory over time: what `stat` tells to be the same is not read again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files: Files = {}
+        self._signatures: dict[str, Signature] = {}
+
+    def read(self, touched: frozenset[str] | None = None) -> Files:
+        """Every file that counts, in order; the same mapping as before if all are the same.
+
+        `touched`: the files that may have changed since, None: any. A directory that cannot be read is a
+        `ConfigError`: then nothing is known.
+        """
+        files = self._touched(touched) if touched is not None and self._files else None
+        if files is None:
+            files = self._everything()
+        if files != self._files:  # equal contents are the same objects, so that this is cheap
+            self._files = files
+        return self._files
+
+    def _touched(self, names: Iterable[str]) -> Files | None:
+        """The files if nothing but these was written; None: look at everything."""
+        files = dict(self._files)
+        for name in names:
+            directory, slash, last = name.rpartition("/")
+            if not name.isprintable() or directory in self._files:
+                return None
+            if _counts(last) and (not slash or _holds_drop_ins(directory)):
+                try:
+                    files[name] = self._content(f"{self._path}/{name}", name)
+                except OSError:  # what is gone or closed may have gone with others
+                    return None
+        return files if len(files) == len(self._files) else dict(sorted(files.items()))
+
+    def _everything(self) -> Files:
+        before, self._signatures = self._signatures, {}
+        files: dict[str, bytes | Problem] = {}
+        for entry in self._entries():
+            shown = printable(entry.name)
+            if _counts(entry.name):
+                self._look(entry, shown, files, before)
+            elif _holds_drop_ins(entry.name):
+                self._drop_ins(entry.path, shown, files, before)
+        return dict(sorted(files.items()))
+
+    def _entries(self) -> list[os.DirEntry[str]]:
+        try:
+            return _listed(self._path)
+        except OSError as error:
+            self._files = {}
+            message = f"the configuration directory {self._path} cannot be read: {error.strerror}"
+            hint = _directory_hint(error)
+            raise ConfigError((Problem(str(self._path), 0, "", message, hint),)) from None
+
+    def _drop_ins(
+        self, path: str, shown: str, files: dict[str, bytes | Problem], before: Mapping[str, Signature]
+    ) -> None:
+        try:
+            entries = _listed(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            files[shown] = _unreadable(shown, error)
+            return
+        for entry in entries:
+            if _counts(entry.name):
+                self._look(entry, f"{shown}/{printable(entry.name)}", files, before)
+
+    def _look(
+        self,
+        entry: os.DirEntry[str],
+        shown: str,
+        files: dict[str, bytes | Problem],
+        before: Mapping[str, Signature],
+    ) -> None:
+        known = before.get(shown)
+        try:
+            if known and known == signature(entry.stat()):
+                files[shown], self._signatures[shown] = self._files[shown], known
+            else:
+                files[shown] = self._content(entry.path, shown)
+        except OSError as error:
+            # Gone between listing and opening is gone; a link that leads nowhere is a file half saved.
+            if not isinstance(error, FileNotFoundError) or entry.is_symlink():
+                files[shown] = _unreadable(shown, error)
+
+    def _content(self, path: str, shown: str) -> bytes | Problem:
+        """What the file holds: the very bytes of last time, if they are equal."""
+        self._signatures.pop(shown, None)
+        content, seen = _read(path)
+        if lasts(seen):
+            self._signatures[shown] = seen
+        before = self._files.get(shown)
+        return before if before == content else content
+
+
+def _listed(path: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return list(entries)
 
 
 def _directory_hint(error: OSError) -> str:
@@ -42,36 +130,22 @@ def _counts(name: str) -> bool:
     return name.endswith(".toml") and not name.startswith((".", "#"))
 
 
-def _read_drop_ins(directory: Path, shown: str, files: dict[str, bytes | Problem]) -> None:
-    try:
-        names = sorted(entry.name for entry in directory.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        files[shown] = _unreadable(shown, error)
-        return
-    for name in filter(_counts, names):
-        _read(directory / name, f"{shown}/{printable(name)}", files)
+def _holds_drop_ins(name: str) -> bool:
+    return name.endswith(".d") and not name.startswith(".") and "/" not in name
 
 
-def _read(path: Path, shown: str, files: dict[str, bytes | Problem]) -> None:
-    try:
-        files[shown] = _content(path)
-    except OSError as error:
-        # Gone between listing and opening is gone; a link that leads nowhere is a file half saved.
-        if not isinstance(error, FileNotFoundError) or path.is_symlink():
-            files[shown] = _unreadable(shown, error)
-
-
-def _content(path: Path) -> bytes:
+def _read(path: str) -> tuple[bytes, Signature]:
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with os.fdopen(number, "rb") as file:
+    try:
         status = os.fstat(number)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is not a regular file")
         if status.st_size > _LARGEST:
             raise OSError(0, f"it is larger than {_LARGEST // 2**20} MiB")
-        return file.read()
+        with os.fdopen(number, "rb", closefd=False) as file:
+            return file.read(), signature(status)
+    finally:
+        os.close(number)
 
 
 def _unreadable(shown: str, error: OSError) -> Problem:

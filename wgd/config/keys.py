@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from wgd.config import x25519
+from wgd.config.signature import Signature, lasts, signature
 from wgd.config.values import decoded_key
 from wgd.errors import WgdError
 from wgd.model import Secret
@@ -36,17 +37,64 @@ class KeyFileError(WgdError):
 
 
 class KeyReader:
-    """Reads keys for a configuration directory.
+    """Reads keys for a configuration directory, and again only what `stat` tells to be another file.
 
     `daemon_gid` is the group the daemon reads them by; None when there is no such daemon here, or when
-    we are it: then being able to read is proof enough.
+    we are it: then being able to read is proof enough. While `changes` stays, every key is what it was.
     """
 
     def __init__(self, directory: Path, daemon_gid: int | None = None) -> None:
         self._directory, self._daemon_gid = directory, daemon_gid
+        self._known: dict[tuple[str, bool], tuple[Secret, Signature | None]] = {}
+        self._failed: set[tuple[str, bool]] = set()
+        self.changes = 0
 
     def __call__(self, file: str, private: bool) -> Secret:
-        return read_key(self._directory / file, self._daemon_gid, private)
+        known = self._known.get((file, private))
+        if known is None:
+            self.changes += 1
+            self._failed.add((file, private))
+            known = self._known[file, private] = self._read(file, private)
+            self._failed.discard((file, private))
+        return known[0]
+
+    def look(self, everything: bool) -> None:
+        """See which keys are others now: all, or those outside the directory, of which no event tells."""
+        for (file, private), (secret, seen) in list(self._known.items()):
+            if everything or _is_outside(file):
+                self._look(file, private, secret, seen)
+        if any(everything or _is_outside(file) for file, _ in self._failed):
+            self._failed.clear()
+            self.changes += 1
+
+    def _look(self, file: str, private: bool, secret: Secret, seen: Signature | None) -> None:
+        if seen and seen == self._signature(file):
+            return
+        try:
+            self._known[file, private] = self._read(file, private)
+        except KeyFileError:
+            del self._known[file, private]  # whoever asks for it is told why
+            self.changes += 1
+        else:
+            self.changes += self._known[file, private][0] != secret
+
+    def _read(self, file: str, private: bool) -> tuple[Secret, Signature | None]:
+        seen = self._signature(file)  # before reading, so that what is written meanwhile is read again
+        secret = read_key(self._directory / file, self._daemon_gid, private)
+        return secret, seen if seen and lasts(seen) else None
+
+    def _signature(self, file: str) -> Signature | None:
+        """None if none can tell that it stayed the same: for the daemon's group its directory counts, too."""
+        if self._daemon_gid is not None:
+            return None
+        try:
+            return signature((self._directory / file).stat())
+        except (OSError, ValueError):
+            return None
+
+
+def _is_outside(file: str) -> bool:
+    return file.startswith("/") or ".." in file
 
 
 def read_key(path: Path, daemon_gid: int | None = None, private: bool = True) -> Secret:

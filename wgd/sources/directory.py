@@ -1,24 +1,33 @@
-"""Tells when something below the config directory may have changed. Only that, never what."""
+"""Tells when something below the config directory may have changed, and in which files. Never what."""
 
 from __future__ import annotations
 
+import os.path
+import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-TELLING = frozenset({"closed", "created", "deleted", "modified", "moved"})
+TELLING = frozenset({"attrib", "closed", "created", "deleted", "modified", "moved"})
 """Event types that can mean another content; opening and reading, which we do ourselves, cannot."""
+MOST = 1000
+"""So many events say no more than that something changed: the kernel drops what nobody fetches in time."""
+
+_FILE = re.compile(r"(?:[^/.][^/]*\.d/)?(?![.#])[^/]*\.toml")
+_LEFT_OVER = re.compile(r"(?:[^/.][^/]*\.d/)?(?:\.[^./][^/]*|#[^/]*|[^/]*~|[^/]*\.new|4913)")
+"""What editors and copying tools write beside a file before they rename it; `..data` is no such thing."""
 
 
 class _Tell(FileSystemEventHandler):
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[FileSystemEvent], None]) -> None:
         self._changed = changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type in TELLING:
-            self._changed()
+            self._changed(event)
 
 
 class DirectoryWatch:
@@ -32,6 +41,9 @@ class DirectoryWatch:
         self._directory, self._changed = directory, changed
         self._observer = Observer()
         self._watched: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._names: set[str] | None = None
+        self._count = 0
 
     def alive(self) -> bool:
         """Whether the directory that is there now is the one that is watched."""
@@ -44,7 +56,7 @@ class DirectoryWatch:
         if identity is None:
             return
         self._observer = Observer()
-        self._observer.schedule(_Tell(self._changed), str(self._directory), recursive=True)
+        self._observer.schedule(_Tell(self._tell), str(self._directory), recursive=True)
         self._observer.start()
         self._watched = identity
 
@@ -54,6 +66,30 @@ class DirectoryWatch:
             self._observer.stop()
             self._observer.join()
         self._watched = None
+        with self._lock:
+            self._names = None
+
+    def take(self) -> frozenset[str] | None:
+        """The files, relative to the directory, that may have changed since the last time; None: any."""
+        with self._lock:
+            names, self._names, self._count = self._names, set(), 0
+        return None if names is None or self._watched is None else frozenset(names)
+
+    def _tell(self, event: FileSystemEvent) -> None:
+        with self._lock:
+            self._note(event)
+        self._changed()
+
+    def _note(self, event: FileSystemEvent) -> None:
+        if event.is_directory and event.event_type == "modified":
+            return  # comes with every event of a file in it
+        self._count += 1
+        for path in filter(None, (event.src_path, event.dest_path)):
+            name = os.path.relpath(str(path), self._directory)
+            if self._names is None or self._count > MOST or event.is_directory or not _is_known(name):
+                self._names = None
+            elif _FILE.fullmatch(name):
+                self._names.add(name)
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -61,3 +97,8 @@ class DirectoryWatch:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+
+def _is_known(name: str) -> bool:
+    """Whether the name alone says what it may change: a file of ours, or nothing. A key is neither."""
+    return bool(_FILE.fullmatch(name) or _LEFT_OVER.fullmatch(name))

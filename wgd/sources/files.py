@@ -6,26 +6,23 @@ reboot after it) harmless: what cannot be used counts as its accepted copy. Keys
 
 from __future__ import annotations
 
-import functools
 import grp
 import math
 import os
-import shutil
 import socket
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wgd.config.accept import settle
-from wgd.config.decode import Decoded, Files, decode
+from wgd.config.again import Decoder
+from wgd.config.decode import Files
 from wgd.config.document import Config
-from wgd.config.files import read_directory
+from wgd.config.files import ConfigDirectory
 from wgd.config.keys import KEY_GROUP, KeyReader
-from wgd.config.schema import Drafts
 from wgd.errors import ConfigError, Problem
+from wgd.sources.store import ACCEPTED, read_store, write_store
 
-ACCEPTED = "accepted"
 GRACE = 5.0
 """Seconds that a file may be gone before it counts as deleted: a save can be remove and write."""
 
@@ -72,51 +69,78 @@ class ConfigFiles:
     """The config directory over time: knows what was accepted and since when a file is gone."""
 
     def __init__(self, directories: Directories, grace: float = GRACE, remember: bool = True) -> None:
-        self._directories, self._grace = directories, grace
-        self._store = directories.state / ACCEPTED
-        self._accepted = _read_store(self._store) if remember else {}
-        self._stored = self._accepted
+        self._state, self._grace = directories.state, grace
+        self._directory = ConfigDirectory(directories.config)
+        self._keys = KeyReader(directories.config, daemon_gid())
+        self._decoder = Decoder(self._keys)
+        self._accepted: Mapping[str, bytes] = read_store(self._state) if remember else {}
+        self._stored: Mapping[str, bytes] = self._accepted
         self._gone_since: dict[str, float] = {}
-        self._drafts = Drafts()
+        self._merged: Files = {}
+        self._loaded = Loaded()
+        self._made_of: tuple[object, ...] = ()
 
-    def load(self, now: float, steady: float) -> Loaded:
-        """Read the files again. `now` as in `load()`; `steady`: seconds of a clock that never jumps."""
-        read_key = KeyReader(self._directories.config, daemon_gid())
-        links = [name for _, name in socket.if_nameindex()]
-        decoder = functools.partial(decode, read_key=read_key, now=now, links=links, read_draft=self._drafts)
+    def load(self, now: float, steady: float, touched: frozenset[str] | None = None) -> Loaded:
+        """What the files say now; the very same as the last time if it is the same.
+
+        `now` as in `load()`; `steady`: seconds of a clock that never jumps. `touched`: the files, by names
+        relative to the directory, that may have changed since the last time, as events told; None: any.
+        """
+        unreadable: tuple[Problem, ...] = ()
+        deadline = math.inf
         try:
-            files = dict(read_directory(self._directories.config))
-        except ConfigError as error:
+            files = self._directory.read(touched)
+        except ConfigError as error:  # everything stays as accepted
             if not self._accepted:
                 raise
-            return self._frozen_whole(decoder, error)
-        deadline = self._keep_missing(files, steady)
-        settled = settle(files, self._accepted, decoder)
-        return Loaded(settled.config, settled.problems, settled.frozen, settled.files_in_force, deadline)
+            files, unreadable = self._accepted, error.problems
+        else:
+            files, deadline = self._keep_missing(files, steady)
+        self._keys.look(everything=touched is None)
+        links = frozenset(name for _, name in socket.if_nameindex())
+        made_of = (files, self._accepted, self._keys.changes, unreadable, deadline)
+        if not self._is_last(made_of) or not self._decoder.still(now, links):
+            self._decoder.begin(now, links)
+            self._settle(files, unreadable, deadline)
+            self._made_of = (*made_of[:2], self._keys.changes, *made_of[3:])
+        return self._loaded
+
+    def _is_last(self, made_of: tuple[object, ...]) -> bool:
+        """Files are the same only as the same object: contents need no comparing."""
+        last = self._made_of
+        return last[2:] == made_of[2:] and last[0] is made_of[0] and last[1] is made_of[1]
+
+    def _settle(self, files: Files, unreadable: tuple[Problem, ...], deadline: float) -> None:
+        settled = settle(files, self._accepted, self._decoder)
+        config, problems = settled.config, unreadable + settled.problems
+        frozen = frozenset(config.interfaces) if unreadable else settled.frozen
+        if config == self._loaded.config:
+            config = self._loaded.config
+        loaded = Loaded(config, problems, frozen, settled.files_in_force, deadline)
+        if loaded != self._loaded:
+            self._loaded = loaded
 
     def accept(self, loaded: Loaded) -> None:
         """Keep what is in force as the accepted copies. Raises OSError: then only this process knows them,
         and the next call tries again."""
-        self._accepted = dict(loaded.files)
-        if self._stored != self._accepted or not self._store.exists():
-            _write_store(self._store, self._accepted)
+        self._accepted = loaded.files
+        if self._stored is not self._accepted or not (self._state / ACCEPTED).exists():
+            write_store(self._state, self._stored, self._accepted)
             self._stored = self._accepted
 
-    def _frozen_whole(self, decoder: Callable[[Files], Decoded], error: ConfigError) -> Loaded:
-        """The directory cannot be read: everything stays as accepted."""
-        settled = settle(self._accepted, self._accepted, decoder)
-        every = frozenset(settled.config.interfaces)
-        return Loaded(settled.config, error.problems + settled.problems, every, settled.files_in_force)
-
-    def _keep_missing(self, files: dict[str, bytes | Problem], steady: float) -> float:
+    def _keep_missing(self, files: Files, steady: float) -> tuple[Files, float]:
         """Put accepted files that have just gone back among `files`; when does the first run out of grace?"""
+        if self._accepted is files or self._accepted.keys() <= files.keys():
+            self._gone_since = {}
+            return files, math.inf
         gone = self._accepted.keys() - files.keys()
         self._gone_since = {name: self._gone_since.get(name, steady) for name in gone}
         kept = {name: since + self._grace for name, since in self._gone_since.items()}
         kept = {name: until for name, until in kept.items() if until > steady}
-        for name in kept:
-            files[name] = self._accepted[name]
-        return min(kept.values(), default=math.inf)
+        merged = dict(sorted([*files.items(), *((name, self._accepted[name]) for name in kept)]))
+        if merged != self._merged:
+            self._merged = merged
+        return self._merged, min(kept.values(), default=math.inf)
 
 
 def daemon_gid() -> int | None:
@@ -127,44 +151,3 @@ def daemon_gid() -> int | None:
         return grp.getgrnam(KEY_GROUP).gr_gid
     except KeyError:
         return None
-
-
-def _read_store(store: Path) -> dict[str, bytes]:
-    """The accepted copies; none if there are none or they cannot be read."""
-    try:
-        return {
-            str(path.relative_to(store.resolve())): path.read_bytes()
-            for path in sorted(store.resolve().rglob("*.toml"))
-        }
-    except OSError:
-        return {}
-
-
-def _give_to_owner(tree: Path, whose: Path) -> None:
-    """What root's `wgd apply` writes is the daemon's, whose directory it lies in."""
-    if os.geteuid() == 0:
-        owner = whose.stat()
-        for path in (tree, *tree.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def _write_store(store: Path, files: Mapping[str, bytes]) -> None:
-    """Write a new generation beside the old and swing the link `store` to it, which is atomic."""
-    store.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f"{ACCEPTED}.", dir=store.parent))
-    try:
-        for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        _give_to_owner(new, store.parent)
-        swing = new / "link"
-        swing.symlink_to(new.name)
-        swing.replace(store)
-    except OSError:
-        # Else a full disk would hold one more of these after every pass.
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    for other in store.parent.glob(f"{ACCEPTED}.*"):
-        if other != new:  # the generation before, and what a death in the midst of writing left
-            shutil.rmtree(other, ignore_errors=True)
