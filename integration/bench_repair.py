@@ -18,7 +18,7 @@ from integration.host import Host
 from integration.namespaces import isolate
 from wgd.kernel import rtnetlink
 from wgd.kernel.linux import LinuxKernel
-from wgd.kernel.nftables import chains
+from wgd.kernel.nftables import Table
 from wgd.kernel.routes import Routes
 from wgd.kinds.address import AddressDelete
 from wgd.kinds.nftables import TABLE, NftTransaction
@@ -104,7 +104,7 @@ def _with_chain(number: int) -> Op:
 
 
 def _has_one_chain() -> bool:
-    return len(chains()) == 1
+    return len(Table().chains()) == 1
 
 
 if __name__ == "__main__":

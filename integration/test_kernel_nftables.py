@@ -62,16 +62,15 @@ def test_a_strangers_rule_chain_and_set_are_seen(kernel: LinuxKernel, namespace:
         add chain inet wgd theirs
         add set inet wgd names { type ifname; }
         add map inet wgd verdicts { type ipv4_addr : verdict; }
-        add counter inet wgd hits"""
+        add counter inet wgd hits
+        add quota inet wgd much { over 1 mbytes }
+        add rule inet wgd theirs ip saddr { 10.0.0.1, 10.0.0.2 } accept"""
     )
     found = {chain.name: chain for chain in kernel.dump("nftables") if isinstance(chain, Chain)}
     assert found["masquerade-wg0"].rules == (Rule("3"), Rule(""))
-    assert found["theirs"] == Chain("theirs", "")
-    assert {name: found[name].other for name in ("names", "verdicts", "hits")} == {
-        "names": "set",
-        "verdicts": "map",
-        "hits": "counter",
-    }
+    assert found["theirs"] == Chain("theirs", "", (Rule(""),))
+    others = {"names": "set", "verdicts": "map", "hits": "counter", "much": "quota"}
+    assert {name: chain.other for name, chain in found.items() if chain.other} == others
 
 
 def test_a_dormant_table_reads_as_empty_chains_and_wakes_with_its_next_transaction(
@@ -82,6 +81,16 @@ def test_a_dormant_table_reads_as_empty_chains_and_wakes_with_its_next_transacti
     assert kernel.dump("nftables") == [Chain(c.name, c.hook) for c in CHAINS]
     run(kernel, "add table inet wgd", "flush chain inet wgd forward-wg0", OURS[2], OURS[3])
     assert kernel.dump("nftables") == CHAINS
+
+
+def test_nothing_is_read_again_before_somebodys_transaction(kernel: LinuxKernel, namespace: Host) -> None:
+    run(kernel, *OURS)
+    before = kernel.dump("nftables")
+    assert kernel.dump("nftables") is before
+    namespace.nft("add table inet theirs")
+    assert kernel.dump("nftables") == before
+    namespace.nft("flush ruleset")
+    assert kernel.dump("nftables") == []
 
 
 def test_the_generation_counts_transactions_and_ours_are_known(kernel: LinuxKernel, namespace: Host) -> None:

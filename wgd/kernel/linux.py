@@ -42,6 +42,7 @@ class LinuxKernel:
         self._starts = Notes(run_dir, STARTS)
         self._tunnels = devices.Tunnels(sockets)
         self._routes = routes.Routes()
+        self._table = nftables.Table()
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
             "link": lambda: links.dump(sockets, self._starts.read()),
             "address": rtnetlink.addresses,
@@ -49,7 +50,7 @@ class LinuxKernel:
             "device": self._tunnels.devices,
             "peer": self._peers,
             "sysctl": lambda: sysctl.dump(self._sysctls),
-            "nftables": nftables.chains,
+            "nftables": self._table.chains,
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
             LinkCreate: self._create_link,

@@ -1,4 +1,4 @@
-"""nftables through its own library: our table read as chains, transactions run, and who else drops.
+"""nftables: our table read as chains, transactions run through its own library, and who else drops.
 
 It must never touch a table other than ours. A library context is fresh for each use: one that has seen a dry
 run or a failure is not to be trusted.
@@ -12,21 +12,15 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from struct import Struct
 from typing import Any
 
 from wgd.errors import KernelError
-from wgd.kernel import netlink
-from wgd.kernel.netlink import Netlink, attributes
-from wgd.kinds.nftables import TABLE, Chain, NftTransaction, Rule
+from wgd.kernel import netlink, nfcodec
+from wgd.kernel.netlink import Netlink
+from wgd.kernel.nfcodec import about_table
+from wgd.kinds.nftables import TABLE, Chain, NftTransaction
 
-_GETGEN = 10 << 8 | 16
-NEWGEN = 10 << 8 | 15
-_GENERATION_ID = 1
-_BIG_U32 = Struct(">I")
-
-_PRIORITIES = {0: "filter", 100: "srcnat"}
-_NO_TABLE = os.strerror(errno.ENOENT)
+_TORN_READINGS = 20
 
 Where = tuple[str, str, str]
 """A chain's family, table and name."""
@@ -35,61 +29,60 @@ Listed = dict[str, Any]
 """One object of a JSON listing."""
 
 
-def chains() -> list[Chain]:
-    """All that is in our table; nothing if there is no table, or no nftables in this kernel."""
-    if not _supported():
-        return []
-    try:
-        listed = _list(f"list table {TABLE}")
-    except KernelError as error:
-        if error.detail.startswith(_NO_TABLE):
-            return []
-        raise
-    return parse_table(listed)
+class Table:
+    """Our table, read time and again: nothing is read while no transaction of anybody has taken effect."""
+
+    def __init__(self) -> None:
+        self._generation: int | None = None
+        self._chains: list[Chain] = []
+
+    def chains(self) -> list[Chain]:
+        """All that is in our table, the very same list if nothing changed; nothing if there is no table, or
+        no nftables in this kernel. Raises KernelError."""
+        for _ in range(_TORN_READINGS):
+            before = _supported_generation()
+            if before == self._generation:
+                return self._chains
+            self._chains, self._generation = _read() if before is not None else [], before
+            if before is None:
+                return []
+        raise KernelError("read nftables", errno.EAGAIN, "they kept changing while they were read")
 
 
-def _supported() -> bool:
-    """libnftables ends the whole program where the kernel has no netfilter netlink."""
+def _read() -> list[Chain]:
+    with Netlink(netlink.NETFILTER) as kernel:
+        try:
+            (table,) = kernel.request("read nftables", nfcodec.GETTABLE, about_table())
+            chains, rules, sets, objects, flowtables = (
+                kernel.dump("read nftables", kind, about_table()).bodies
+                for kind in (
+                    nfcodec.GETCHAIN,
+                    nfcodec.GETRULE,
+                    nfcodec.GETSET,
+                    nfcodec.GETOBJ,
+                    nfcodec.GETFLOWTABLE,
+                )
+            )
+        except KernelError as error:
+            if error.errno == errno.ENOENT:
+                return []
+            raise
+    return [
+        *nfcodec.parse_chains(chains, () if nfcodec.asleep(table) else rules),
+        *nfcodec.parse_sets(sets),
+        *nfcodec.parse_objects(objects),
+        *nfcodec.parse_flowtables(flowtables),
+    ]
+
+
+def _supported_generation() -> int | None:
+    """None: this kernel has no netfilter netlink, where libnftables would end the whole program."""
     try:
-        generation()
+        return generation()
     except KernelError as error:
         if error.unsupported or error.errno == errno.EINVAL:
-            return False
+            return None
         raise
-    return True
-
-
-def parse_table(listed: list[tuple[str, Listed]]) -> list[Chain]:
-    """Our table's chains in the listing's order, then whatever a stranger put there."""
-    asleep = any(sort == "table" and "flags" in one for sort, one in listed)
-    rules: dict[str, list[Rule]] = {}
-    for sort, one in listed:
-        if sort == "rule" and not asleep:  # a dormant table's rules stand there in vain
-            rules.setdefault(one["chain"], []).append(Rule(_digest(one.get("comment", ""))))
-    found = [
-        Chain(one["name"], _hook(one), tuple(rules.get(one["name"], ())))
-        for sort, one in listed
-        if sort == "chain"
-    ]
-    others = (
-        Chain(one["name"], "", other=sort)
-        for sort, one in listed
-        if sort not in ("metainfo", "table", "chain", "rule") and "name" in one
-    )
-    return [*found, *others]
-
-
-def _digest(comment: str) -> str:
-    return comment.rpartition("#")[2] if "#" in comment else ""
-
-
-def _hook(chain: Listed) -> str:
-    """The declaration in nft's language, spelled as wgd.kinds.nftables does."""
-    if "hook" not in chain:
-        return ""
-    priority = _PRIORITIES.get(chain["prio"], chain["prio"])
-    policy = chain.get("policy", "accept")
-    return f"type {chain['type']} hook {chain['hook']} priority {priority}; policy {policy};"
 
 
 def run(op: NftTransaction, ours: set[int]) -> None:
@@ -104,14 +97,8 @@ def run(op: NftTransaction, ours: set[int]) -> None:
 def generation() -> int:
     """The number of the last change to any nftables rule in this network namespace."""
     with Netlink(netlink.NETFILTER) as kernel:
-        answer = kernel.request("ask nftables for its generation", _GETGEN, bytes(4))[0]
-    return generation_of(answer)
-
-
-def generation_of(message: bytes) -> int:
-    """The generation that a message about one names."""
-    number: int = _BIG_U32.unpack(attributes(message, 4)[_GENERATION_ID])[0]
-    return number
+        answer = kernel.request("ask nftables for its generation", nfcodec.GETGEN, bytes(4))[0]
+    return nfcodec.generation_of(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +124,8 @@ def foreign_forward_drops() -> list[Dropper]:
 
 def _droppers() -> Iterator[Dropper]:
     with suppress(KernelError):
-        for where, policy in forward_chains(_list("list chains") if _supported() else []):
+        listed = _list("list chains") if _supported_generation() is not None else []
+        for where, policy in forward_chains(listed):
             with suppress(KernelError):
                 verdict = (
                     "policy drop"

@@ -15,7 +15,7 @@ from typing import Self
 
 from wgd.kernel import netlink
 from wgd.kernel.netlink import make_room, refusals
-from wgd.kernel.nftables import NEWGEN, generation_of
+from wgd.kernel.nfcodec import NEWGEN, generation_of
 from wgd.sources.suspects import Suspects
 
 _LINK = frozenset({"link", "address", "route", "sysctl", "device", "peer"})

@@ -13,7 +13,7 @@ from struct import Struct
 
 from wgd.kernel import netlink
 from wgd.kernel.netlink import Message, attributes, text
-from wgd.kernel.nftables import NEWGEN
+from wgd.kernel.nfcodec import NEWGEN
 from wgd.repairs import Hint
 
 _LARGEST_PID = 1 << 22

@@ -1,0 +1,138 @@
+"""nftables' netlink messages for reading our table, as a codec: no sockets here.
+
+Rules are read for the comments that they carry; what they say is known by these (`wgd.kinds.nftables`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct
+
+from wgd.kernel.netlink import attribute, attributes, text
+from wgd.kinds.nftables import TABLE, Chain, Rule
+
+_SUBSYSTEM = 10 << 8
+GETTABLE, GETCHAIN, GETRULE, GETSET = (_SUBSYSTEM | number for number in (1, 4, 7, 10))
+NEWGEN, GETGEN, GETOBJ, GETFLOWTABLE = (_SUBSYSTEM | number for number in (15, 16, 19, 23))
+
+_INET = 1
+_HEADER = Struct(">BBH")  # nfgenmsg: family, version, resource
+_U32, _S32 = Struct(">I"), Struct(">i")
+_TABLE_NAME = TABLE.split()[1].encode() + b"\0"
+
+_GENERATION_ID = 1
+_OF_TABLE = 1
+"""The attribute that names the table, whatever the object is."""
+_TABLE_FLAGS, _DORMANT = 2, 1
+_CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_TYPE = 3, 4, 5, 7
+_HOOK_NUMBER, _HOOK_PRIORITY = 1, 2
+_RULE_CHAIN, _RULE_USERDATA = 2, 7
+_NAME = 2
+"""The attribute that names a set, an object or a flowtable."""
+_SET_FLAGS, _ANONYMOUS, _MAP = 3, 0x1, 0x8
+_OBJECT_SORT = 3
+_COMMENT = 0
+
+_HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")
+_POLICIES = ("drop", "accept")
+_PRIORITIES = {0: "filter", 100: "srcnat"}
+_OBJECTS = {
+    1: "counter",
+    2: "quota",
+    3: "ct helper",
+    4: "limit",
+    7: "ct timeout",
+    8: "secmark",
+    9: "ct expectation",
+    10: "synproxy",
+}
+"""Stateful objects, by nft's words for them."""
+
+
+def about_table() -> bytes:
+    """The body of a request about our table, or for a dump of what is in it."""
+    return _HEADER.pack(_INET, 0, 0) + attribute(_OF_TABLE, _TABLE_NAME)
+
+
+def generation_of(message: bytes) -> int:
+    """The generation that a message about one names."""
+    number: int = _U32.unpack(attributes(message, _HEADER.size)[_GENERATION_ID])[0]
+    return number
+
+
+def asleep(table: bytes) -> bool:
+    """Whether the table is dormant: then its rules stand there in vain."""
+    flags = attributes(table, _HEADER.size).get(_TABLE_FLAGS, bytes(4))
+    return bool(_number(flags) & _DORMANT)
+
+
+def parse_chains(chains: Iterable[bytes], rules: Iterable[bytes]) -> list[Chain]:
+    """Our table's chains in their order, each with its rules in theirs."""
+    told: dict[str, list[Rule]] = {}
+    for has in _ours(rules):
+        told.setdefault(text(has[_RULE_CHAIN]), []).append(Rule(_digest(has.get(_RULE_USERDATA, b""))))
+    return [
+        Chain(name, _hook(has), tuple(told.get(name, ())))
+        for has in _ours(chains)
+        for name in (text(has[_CHAIN_NAME]),)
+    ]
+
+
+def parse_sets(sets: Iterable[bytes]) -> list[Chain]:
+    """The sets and maps that have names."""
+    return [
+        Chain(text(has[_NAME]), "", other="map" if flags & _MAP else "set")
+        for has in _ours(sets)
+        for flags in (_number(has.get(_SET_FLAGS, bytes(4))),)
+        if not flags & _ANONYMOUS
+    ]
+
+
+def parse_objects(objects: Iterable[bytes]) -> list[Chain]:
+    """Counters, quotas and the like. Of a sort that nobody has a word for, a set of that name is as good."""
+    return [
+        Chain(text(has[_NAME]), "", other=_OBJECTS.get(_number(has[_OBJECT_SORT]), "counter"))
+        for has in _ours(objects)
+    ]
+
+
+def parse_flowtables(flowtables: Iterable[bytes]) -> list[Chain]:
+    """By their names only."""
+    return [Chain(text(has[_NAME]), "", other="flowtable") for has in _ours(flowtables)]
+
+
+def _ours(messages: Iterable[bytes]) -> Iterable[dict[int, bytes]]:
+    """What the messages about our table say: some dumps tell of all tables."""
+    for message in messages:
+        has = attributes(message, _HEADER.size)
+        if message[0] == _INET and has.get(_OF_TABLE) == _TABLE_NAME:
+            yield has
+
+
+def _hook(has: dict[int, bytes]) -> str:
+    """The declaration in nft's language, spelled as wgd.kinds.nftables does."""
+    if _CHAIN_HOOK not in has:
+        return ""
+    hook = attributes(has[_CHAIN_HOOK])
+    number, policy = _number(hook[_HOOK_NUMBER]), _number(has[_CHAIN_POLICY])
+    priority: int = _S32.unpack(hook[_HOOK_PRIORITY])[0]
+    return (
+        f"type {text(has[_CHAIN_TYPE])} hook {_HOOKS[number]} "
+        f"priority {_PRIORITIES.get(priority, priority)}; policy {_POLICIES[policy]};"
+    )
+
+
+def _digest(userdata: bytes) -> str:
+    """What stands after the last # of the comment. Userdata is a row of type, length and value."""
+    at = 0
+    while at + 2 <= len(userdata):
+        kind, length = userdata[at], userdata[at + 1]
+        if kind == _COMMENT:
+            _, found, digest = text(userdata[at + 2 : at + 2 + length]).rpartition("#")
+            return digest if found else ""
+        at += 2 + length
+    return ""
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "big")
