@@ -6,19 +6,18 @@ is not plainly that simple is left to that pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from wgd import prefixes
 from wgd.config.document import Config, Forward, Interface, IPNetwork
 from wgd.kinds.peer import PeerKind
 from wgd.kinds.route import RouteKind
+from wgd.listing import touched
 from wgd.model import Plan, State
 from wgd.plan import make_plan
 from wgd.protocols import Kind
-
-T = TypeVar("T")
 
 _KINDS: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
 
@@ -40,12 +39,12 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
         return None
     old = replace(now, interfaces={one.before.name: one.before for one in edited})
     new = replace(now, interfaces={one.now.name: one.now for one in edited})
-    touched = dict(seen.objects)
+    objects = dict(seen.objects)
     for kind in _KINDS:
         keys = {kind.key(spec): None for config in (old, new) for spec in kind.desired(config, seen)}
         have = seen.of(kind.name)
-        touched[kind.name] = {key: have[key] for key in keys if key in have}
-    plan = make_plan(new, replace(seen, objects=touched), _KINDS)
+        objects[kind.name] = {key: have[key] for key in keys if key in have}
+    plan = make_plan(new, replace(seen, objects=objects), _KINDS)
     return plan if plan.changes and not plan.conflicts else None
 
 
@@ -62,36 +61,14 @@ def _edited(before: Config, now: Config) -> list[_Edited] | None:
             continue
         if replace(was, peers=(), forwards=()) != replace(interface, peers=(), forwards=()):
             return None
-        peers, rules = _touched(was.peers, interface.peers), _touched(was.forwards, interface.forwards)
+        peers, rules = touched(was.peers, interface.peers), touched(was.forwards, interface.forwards)
         found.append(
             _Edited(
-                replace(was, peers=peers[0], forwards=rules[0]),
-                replace(interface, peers=peers[1], forwards=rules[1]),
+                replace(was, peers=tuple(peers.gone), forwards=tuple(rules.gone)),
+                replace(interface, peers=tuple(peers.come), forwards=tuple(rules.come)),
             )
         )
     return found
-
-
-def _touched(before: Sequence[T], now: Sequence[T]) -> tuple[tuple[T, ...], tuple[T, ...]]:
-    """What is in only one of them: an object that stayed is the same object."""
-    start = _alike(before, now)
-    rest, others = before[start:], now[start:]
-    end = _alike(rest[::-1], others[::-1])
-    rest, others = rest[: len(rest) - end], others[: len(others) - end]
-    stay = {id(one) for one in rest} & {id(one) for one in others}
-    return tuple(o for o in rest if id(o) not in stay), tuple(o for o in others if id(o) not in stay)
-
-
-def _alike(one: Sequence[T], other: Sequence[T]) -> int:
-    """How many of their first members are equal; by halves, since comparing slices takes no loop of ours."""
-    least, most = 0, min(len(one), len(other))
-    while least < most:
-        middle = (least + most + 1) // 2
-        if one[least:middle] == other[least:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
 
 
 def _simple(edited: _Edited) -> bool:

@@ -7,12 +7,15 @@ stands on our ground, and otherwise none of our business.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from wgd.config.document import Config
 from wgd.kinds import KINDS
+from wgd.listing import NOTHING, Listing, listed, listing, touched
 from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State, Verb
 from wgd.protocols import Kind
 
@@ -36,14 +39,16 @@ class _Compared:
     config: Config
     read: tuple[Mapping[Hashable, Any], ...]
     since: float
-    wanted: Mapping[Hashable, Any]
-    have: Mapping[Hashable, Any]
-    unsettled: Set[Hashable]
+    wanted: Listing
+    have: Listing
+    unsettled: set[Hashable]
     found: _Findings
 
-    def settled(self, key: Hashable, want: Any, have: Any) -> bool:
-        """Whether these two objects were compared and did not differ."""
-        return self.wanted.get(key) is want and self.have.get(key) is have and key not in self.unsettled
+    def to_compare(self, wanted: Listing, have: Listing, key: Callable[[Any], Hashable]) -> set[Hashable]:
+        """The keys of all that was not compared already, or was and differed."""
+        one, other = touched(self.wanted.specs, wanted.specs), touched(self.have.specs, have.specs)
+        changed = chain(one.gone, one.come, other.gone, other.come)
+        return self.unsettled.union(map(key, changed))
 
 
 class Memo:
@@ -81,11 +86,13 @@ class Memo:
         return min((time for time in self._expiring[1] if time > since), default=math.inf)
 
 
+_EXPIRES = attrgetter("expires")
+
+
 def _expiries(config: Config) -> Iterator[float]:
     for interface in config.enabled():
-        for peer in interface.peers:
-            if peer.expires is not None:
-                yield peer.expires.timestamp()
+        for expires in filter(None, map(_EXPIRES, interface.peers)):
+            yield expires.timestamp()
 
 
 def _read(kind: Kind[Any], seen: State) -> tuple[Mapping[Hashable, Any], ...]:
@@ -176,14 +183,14 @@ def _ahead(seen: State, kind: Kind[Any], found: _Findings) -> State:
 def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: Memo) -> _Findings:
     if kind.reads:
         seen, ahead = (_restricted(state, kind.reads) for state in (seen, ahead))
-    found, unsettled = _Findings(), set[Hashable]()
-    have = seen.of(kind.name)
-    wanted = {kind.key(spec): spec for spec in kind.desired(config, seen)}
     last = memo.before(kind)
-    for key, want in wanted.items():
+    wanted = listing(kind.desired(config, seen), kind.key, last.wanted if last else NOTHING)
+    have = listed(seen.of(kind.name))
+    keys = last.to_compare(wanted, have, kind.key) if last else None
+    found, unsettled = _Findings(), set[Hashable]()
+    for want in wanted.among(keys):
+        key = kind.key(want)
         spec = have.get(key)
-        if last is not None and last.settled(key, want, spec):
-            continue
         if spec is None:
             found.changes.append(Change(kind.ref(want), None, want, kind.interface(want), kind.label(want)))
         elif differing := kind.differences(want, spec):
@@ -191,9 +198,10 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
         else:
             continue
         unsettled.add(key)
-    for key, spec in have.items():
-        if key not in wanted:
+    for spec in have.among(keys):
+        if (key := kind.key(spec)) not in wanted:
             _unwanted(kind, spec, config, ahead, found)
+            unsettled.add(key)
     memo.keep(kind, _Compared(config, _read(kind, seen), seen.now, wanted, have, unsettled, found))
     return found
 

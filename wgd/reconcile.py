@@ -12,6 +12,7 @@ from dataclasses import replace
 from wgd.config.document import Config
 from wgd.errors import KernelError
 from wgd.kinds import KINDS
+from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
@@ -25,11 +26,10 @@ Resolved = Mapping[str, tuple[tuple[str, int], ...]]
 def observe(kernel: Kernel, resolved: Resolved, now: float, last: State | None = None) -> State:
     """Read every kind. What is as it was in `last` is the same object, so that nobody need look at it again.
     Raises KernelError."""
-    objects = {}
-    for kind in KINDS:
-        specs, before = list(kernel.dump(kind.name)), last.of(kind.name) if last else {}
-        same = last is not None and specs == [*before.values()]
-        objects[kind.name] = before if same else {kind.key(spec): spec for spec in specs}
+    objects = {
+        kind.name: listing(kernel.dump(kind.name), kind.key, listed(last.of(kind.name)) if last else NOTHING)
+        for kind in KINDS
+    }
     return State(objects, kernel.backend(), resolved, now)
 
 

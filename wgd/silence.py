@@ -6,11 +6,11 @@ kept for longer than the process lives: after a restart everybody counts as hear
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import replace
-from types import MappingProxyType
 
 from wgd.kinds.peer import Peer
+from wgd.listing import NOTHING, Listing, listed, touched
 from wgd.model import Silence, State
 
 CALL = 148
@@ -22,21 +22,29 @@ class Listener:
     """Compares each look at the peers with the one before."""
 
     def __init__(self) -> None:
-        self._last: Mapping[Hashable, Peer] = MappingProxyType({})
-        self._silence: Mapping[Hashable, Silence] = MappingProxyType({})
+        self._last = NOTHING
+        self._silence: dict[Hashable, Silence] = {}
 
     def listen(self, seen: State, now: float) -> State:
         """What was seen at steady time `now`, and what each peer lets us hear."""
-        peers: Mapping[Hashable, Peer] = seen.of("peer")
+        peers = listed(seen.of("peer"))
         if peers is not self._last:
-            self._silence = {key: self._heard(key, peer, now) for key, peer in peers.items()}
+            self._silence = self._compared(peers, now)
         self._last = peers
         return replace(seen, silence=self._silence, steady=now)
 
+    def _compared(self, peers: Listing, now: float) -> dict[Hashable, Silence]:
+        _, _, gone, come = touched(self._last.specs, peers.specs)
+        silence = self._silence.copy()
+        for peer in gone:
+            del silence[peer.interface, peer.public_key]
+        for peer in come:
+            key = (peer.interface, peer.public_key)
+            silence[key] = self._heard(key, peer, now)
+        return silence
+
     def _heard(self, key: Hashable, peer: Peer, now: float) -> Silence:
-        last = self._last.get(key)
-        if peer is last:
-            return self._silence[key]
+        last: Peer | None = self._last.get(key)
         if last is None or (peer.last_handshake, peer.received) != (last.last_handshake, last.received):
             return Silence(now)
         silence = self._silence[key]

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import ClassVar
 
-from wgd.config.document import Config, IPNetwork
+from wgd.config.document import Config, Interface, IPNetwork, Role
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Secret, Silence, Stage, State
+from wgd.per_peer import PerPeer
 from wgd.protocols import Kind
 
 
@@ -82,6 +84,7 @@ class PeerEdit:
 
 
 NO_PRESHARED_KEY = Secret(bytes(32))
+_CONFIGURED = attrgetter("configured")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,32 +120,15 @@ class PeerKind(Kind[Peer]):
     name = "peer"
 
     def __init__(self) -> None:
-        self._plain: dict[int, tuple[ConfiguredPeer, Peer]] = {}
-        """By the identity of what the file says: what that alone makes of it."""
+        self._plain = PerPeer[Peer]()
 
     def key(self, spec: Peer) -> Hashable:
         return (spec.interface, spec.public_key)
 
     def desired(self, config: Config, seen: State) -> Iterable[Peer]:
-        known, self._plain = self._plain, {}
-        peers: Mapping[Hashable, Peer] = seen.of("peer")
+        self._plain.begin()
         for interface in config.enabled():
-            for peer in interface.peers:
-                if not peer.active(seen.now):
-                    continue
-                entry = known.get(id(peer))
-                if entry is None or entry[0] is not peer or entry[1].interface != interface.name:
-                    entry = peer, _plain(interface.name, peer)
-                self._plain[id(peer)] = entry
-                key = (interface.name, peer.public_key)
-                have = peers.get(key)
-                silence = seen.silence.get(key) if have and have.endpoint else None
-                if stale(interface, peer.endpoint is not None, silence, seen.steady):
-                    yield replace(entry[1], endpoint=NOWHERE, lost=True)
-                elif peer.endpoint is None:
-                    yield entry[1]
-                else:
-                    yield _located(entry[1], have, silence, seen)
+            yield from _settle(interface, self._plain.of(interface, seen.now, _plain(interface.name)), seen)
 
     def owns(self, have: Peer, seen: State) -> bool:
         link = seen.of("link").get(have.interface)
@@ -191,17 +177,57 @@ def pushes_endpoint(want: Peer, have: Peer) -> bool:
     return have.endpoint is None or want.lost or have.pushed not in (None, want.configured)
 
 
-def _plain(interface: str, peer: ConfiguredPeer) -> Peer:
-    """The peer wherever it is."""
-    return Peer(
-        interface,
-        peer.public_key,
-        frozenset(peer.allowed_ips),
-        peer.preshared_key,
-        peer.persistent_keepalive,
-        name=peer.name,
-        configured=str(peer.endpoint) if peer.endpoint else None,
-    )
+def _plain(interface: str) -> Callable[[ConfiguredPeer], tuple[Peer]]:
+    """Makes the peer as it is wanted wherever it is."""
+
+    def plain(peer: ConfiguredPeer) -> tuple[Peer]:
+        configured = str(peer.endpoint) if peer.endpoint else None
+        prefixes, keepalive = frozenset(peer.allowed_ips), peer.persistent_keepalive
+        return (
+            Peer(
+                interface,
+                peer.public_key,
+                prefixes,
+                peer.preshared_key,
+                keepalive,
+                name=peer.name,
+                configured=configured,
+            ),
+        )
+
+    return plain
+
+
+def _settle(interface: Interface, plain: list[Peer], seen: State) -> list[Peer]:
+    """The peers, those that are called with where to look for them, the others with what to forget."""
+    silent = _silent(interface, seen)
+    if not silent and not any(map(_CONFIGURED, plain)):
+        return plain
+    peers, settled = seen.of("peer"), []
+    for peer in plain:
+        if peer.configured is not None:
+            key = (peer.interface, peer.public_key)
+            peer = _located(peer, peers.get(key), seen.silence.get(key), seen)
+        elif peer.public_key in silent:
+            peer = replace(peer, endpoint=NOWHERE, lost=True)
+        settled.append(peer)
+    return settled
+
+
+def _silent(interface: Interface, seen: State) -> set[bytes]:
+    """Those of whom a hub is to forget where they were, if they are not called."""
+    if interface.role is not Role.HUB:
+        return set()
+    peers: Mapping[Hashable, Peer] = seen.of("peer")
+    latest = seen.steady - interface.strip_after
+    quiet = [key for key, silence in seen.silence.items() if silence.heard <= latest]
+    here = (have for key in quiet if (have := peers.get(key)) and have.interface == interface.name)
+    return {
+        have.public_key
+        for have in here
+        if have.endpoint
+        and stale(interface, False, seen.silence[have.interface, have.public_key], seen.steady)
+    }
 
 
 def _located(plain: Peer, have: Peer | None, silence: Silence | None, seen: State) -> Peer:

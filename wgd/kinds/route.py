@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
-from wgd.config.document import Config, Interface, IPNetwork, Peer
+from wgd.config.document import Config, IPNetwork, Peer
 from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
+from wgd.per_peer import PerPeer
 from wgd.protocols import Kind
 
 METRIC = {4: 0, 6: 1024}
@@ -70,22 +72,15 @@ class RouteKind(Kind[Route]):
         return (spec.destination, spec.metric)
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Peer, str, frozenset[IPNetwork], tuple[Route, ...]]] = {}
-        """By the identity of what the file says: the routes, given the interface and what is connected."""
+        self._routes = PerPeer[Route]()
 
     def desired(self, config: Config, seen: State) -> Iterable[Route]:
-        known, self._known = self._known, {}
+        self._routes.begin()
         for interface in config.enabled():
-            name = interface.name
-            connected = frozenset({a.network for a in interface.addresses} | _foreign_prefixes(name, seen))
-            for peer in interface.peers:
-                if not peer.active(seen.now):
-                    continue
-                entry = known.get(id(peer))
-                if entry is None or entry[0] is not peer or entry[1] != name or entry[2] != connected:
-                    entry = peer, name, connected, _routes(interface, peer, connected)
-                self._known[id(peer)] = entry
-                yield from entry[3]
+            own = {address.network for address in interface.addresses}
+            connected = frozenset(own | _foreign_prefixes(interface.name, seen))
+            make = partial(_routes, interface.name, connected)
+            yield from self._routes.of(interface, seen.now, make, given=connected)
 
     def owns(self, have: Route, seen: State) -> bool:
         return have.protocol == OURS
@@ -143,10 +138,10 @@ class RouteKind(Kind[Route]):
                 )
 
 
-def _routes(interface: Interface, peer: Peer, connected: Iterable[IPNetwork]) -> tuple[Route, ...]:
+def _routes(interface: str, connected: Iterable[IPNetwork], peer: Peer) -> tuple[Route, ...]:
     """One for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
     return tuple(
-        Route(prefix, interface.name, METRIC[prefix.version])
+        Route(prefix, interface, METRIC[prefix.version])
         for prefix in peer.allowed_ips
         if peer.routes and not any(covers(network, prefix) for network in connected)
     )

@@ -1,0 +1,91 @@
+"""Long lists of which little changes from one look to the next, at the cost of what changed. Pure.
+
+Whatever loops over ten thousand objects here is the interpreter's own C. Nothing depends on it: a listing
+made from the one before is equal to one that is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Touched(NamedTuple):
+    """Where two sequences differ: from `start` on, as far as `end` from their ends, as a negative number or
+    None; and which objects of there are only in the one (`gone`) or only in the other (`come`)."""
+
+    start: int
+    end: int | None
+    gone: Sequence[Any]
+    come: Sequence[Any]
+
+
+def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
+    """How `now` differs from `before`, both of the same type: an object that stayed is the same object."""
+    start = _alike(before, now)
+    old, new = before[start:], now[start:]
+    alike = _alike(old[::-1], new[::-1])
+    end = -alike or None
+    old, new = old[:end], new[:end]
+    stay = set(map(id, old)).intersection(map(id, new))
+    return Touched(
+        start, end, [one for one in old if id(one) not in stay], [one for one in new if id(one) not in stay]
+    )
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many of their first members are equal; by halves, since comparing slices takes no loop of ours."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+class Listing(dict[Hashable, Any]):
+    """Specs by key, and the same in order as `specs`, which nobody may change."""
+
+    __slots__ = ("specs",)
+
+    def __init__(self, specs: Mapping[Hashable, Any], order: list[Any] | None = None) -> None:
+        super().__init__(specs)
+        self.specs = [*self.values()] if order is None else order
+
+    def among(self, keys: Set[Hashable] | None) -> list[Any]:
+        """The specs of those keys (None: of all) that are there, in order."""
+        if keys is None:
+            return self.specs
+        found = {id(self[key]) for key in keys if key in self}
+        return [spec for spec in self.specs if id(spec) in found] if found else []
+
+
+NOTHING = Listing({})
+
+
+def listed(specs: Mapping[Hashable, Any]) -> Listing:
+    """As a listing."""
+    return specs if isinstance(specs, Listing) else Listing(specs)
+
+
+def listing(specs: Iterable[Any], key: Callable[[Any], Hashable], last: Listing = NOTHING) -> Listing:
+    """The specs by their keys. What equals `last` in the same place is the very same object, down to the
+    whole listing. Of two with one key the later counts, in the place of the first."""
+    now = [*specs]
+    differs = touched(last.specs, now)
+    start, end = differs.start, differs.end
+    if len(now) == len(last.specs) and not now[start:end]:
+        return last
+    if start == 0 and end is None:  # nothing is left of it
+        return Listing({key(spec): spec for spec in now})
+    order = last.specs[:start] + now[start:end] + (last.specs[end:] if end else [])
+    found = Listing(last, order)
+    for spec in differs.gone:
+        del found[key(spec)]
+    for spec in differs.come:
+        found[key(spec)] = spec
+    return found if len(found) == len(order) else Listing({key(spec): spec for spec in now})

@@ -1,0 +1,67 @@
+"""What each peer of an interface comes to, made again only of the peers that an edit touched. Pure.
+
+It is a memo of a pure function and nothing else: the answer is the same without what was made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import Generic, TypeVar
+
+from wgd.config.document import Interface, Peer
+from wgd.listing import touched
+
+T = TypeVar("T")
+
+_ENABLED, _EXPIRES = attrgetter("enabled"), attrgetter("expires")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made(Generic[T]):
+    """By the peers and all else that it was made of: what came of each, in the order of the peers."""
+
+    peers: tuple[Peer, ...]
+    given: Hashable
+    each: list[Sequence[T]]
+    changing: bool
+
+
+class PerPeer(Generic[T]):
+    """For the interfaces of one config after the other."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, _Made[T]] = {}
+        self._now: dict[str, _Made[T]] = {}
+
+    def begin(self) -> None:
+        """Another config: of interfaces that it does not ask for, nothing is kept."""
+        self._before, self._now = self._now, {}
+
+    def of(
+        self, interface: Interface, now: float, make: Callable[[Peer], Sequence[T]], given: Hashable = None
+    ) -> list[T]:
+        """What `make` makes of the peers that are active at `now`, in their order. `given`: what else it
+        depends on, besides the interface's name."""
+        made = self._before.get(interface.name)
+        if made is None or made.given != given:
+            made = _Made((), given, [], changing=False)
+        if made.peers is not interface.peers:
+            made = _remade(made, interface.peers, make)
+        self._now[interface.name] = made
+        each: Iterable[Sequence[T]] = made.each
+        if made.changing:
+            pairs = zip(made.peers, made.each, strict=True)
+            each = (ones for peer, ones in pairs if peer.active(now))
+        return [*chain.from_iterable(each)]
+
+
+def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], Sequence[T]]) -> _Made[T]:
+    start, end, _, _ = touched(made.peers, peers)
+    known = {id(peer): each for peer, each in zip(made.peers[start:end], made.each[start:end], strict=True)}
+    between = [known[id(peer)] if id(peer) in known else make(peer) for peer in peers[start:end]]
+    each = made.each[:start] + between + (made.each[end:] if end else [])
+    changing = any(map(_EXPIRES, peers)) or not all(map(_ENABLED, peers))
+    return _Made(peers, made.given, each, changing)
