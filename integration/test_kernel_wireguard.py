@@ -220,8 +220,8 @@ def test_a_family_whose_number_is_another_since_is_looked_for_again(
     kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The module was unloaded and loaded."""
-    numbers = iter((4000, wireguard._family()))
-    monkeypatch.setattr(wireguard, "_family", cache(lambda: next(numbers)))
+    numbers = iter((4000, wireguard.family()))
+    monkeypatch.setattr(wireguard, "family", cache(lambda: next(numbers)))
     edit(kernel, PeerEdit(A))
     assert peers(kernel).keys() == {A}
 

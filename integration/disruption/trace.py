@@ -1,7 +1,8 @@
 """Every WireGuard message of a process, as strace saw it leave: which replace flags it carried.
 
 It reads bytes, not wgd's own account of them. `wg syncconf`, which replaces, is traced as well: a reader
-that sees no flags there would prove nothing.
+that sees no flags there would prove nothing. Which family a message is for strace can only tell of a socket
+that has sent before, so that is read from the bytes, too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wgd.kernel.netlink import attributes, elements, messages
+from wgd.kernel.wireguard import family
 
-_SET_DEVICE = 1
+_SET_DEVICE = b"\x01\x01"
+"""Command and version, which no other family's messages of the same number begin with."""
 _DEVICE_FLAGS, _PEERS, _PEER_FLAGS = 5, 8, 3
 _REPLACE_PEERS, _REPLACE_ALLOWED_IPS = 1, 2
 _LINE = re.compile(r"^ \| [0-9a-f]+  ((?:[0-9a-f]{2} {1,2}){1,16})")
@@ -50,10 +53,10 @@ def strace(folder: Path) -> tuple[str, ...]:
 
 def read(who: str, folder: Path) -> Trace:
     """What the processes traced into this folder told WireGuard, over netlink or its socket."""
-    found = Trace(who)
+    found, wireguard = Trace(who), family()
     for file in sorted(folder.iterdir()):
         for netlink, content in _sent(file.read_text(errors="replace")):
-            found += _netlink(who, content) if netlink else _text(who, content)
+            found += _netlink(who, content, wireguard) if netlink else _text(who, content)
     return found
 
 
@@ -65,14 +68,14 @@ def _sent(text: str) -> Iterator[tuple[bool, bytes]]:
             content += bytes.fromhex(dumped[1])
         elif not line.startswith(" * "):
             yield netlink, content
-            netlink, content = "nlmsg_type=wireguard" in line, b""
+            netlink, content = "nlmsg_type=" in line, b""
     yield netlink, content
 
 
-def _netlink(who: str, content: bytes) -> Trace:
+def _netlink(who: str, content: bytes, wireguard: int | None) -> Trace:
     found = Trace(who)
     for message in messages(content):
-        if message.body[:1] == bytes([_SET_DEVICE]):
+        if message.kind == wireguard and message.body.startswith(_SET_DEVICE):
             found += _set_device(who, message.body)
     return found
 

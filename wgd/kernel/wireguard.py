@@ -26,8 +26,8 @@ _FAMILY_ID, _FAMILY_NAME = 1, 2
 
 def supported() -> bool:
     """Whether this kernel knows WireGuard. Asking makes it load the module, and changes nothing else."""
-    _family.cache_clear()
-    return _family() is not None
+    family.cache_clear()
+    return family() is not None
 
 
 class KernelTunnel:
@@ -78,21 +78,21 @@ def _talk(doing: str, errand: Callable[[Netlink, int], T]) -> T:
     except KernelError as error:
         if error.errno != ENOENT:
             raise
-        _family.cache_clear()
+        family.cache_clear()
         return _attempt(doing, errand)
 
 
 def _attempt(doing: str, errand: Callable[[Netlink, int], T]) -> T:
-    family = _family()
-    if family is None:
-        _family.cache_clear()
+    number = family()
+    if number is None:
+        family.cache_clear()
         raise KernelError(doing, EOPNOTSUPP, "this kernel has no WireGuard")
     with Netlink(netlink.GENERIC) as kernel:
-        return errand(kernel, family)
+        return errand(kernel, number)
 
 
 @cache
-def _family() -> int | None:
+def family() -> int | None:
     """The number under which the kernel knows the family for as long as the module is loaded."""
     try:
         with Netlink(netlink.GENERIC) as kernel:
