@@ -88,8 +88,15 @@ class Machine:
         """Whether the interface comes to have exactly these peers."""
         return until(lambda: self.peers() == set(peers))
 
-    def says(self, text: str) -> bool:
-        return until(lambda: text in self.log.read_text())
+    def says(self, text: str, before: str = "") -> bool:
+        """Whether it comes to stand in the log, after what stood there `before`."""
+        return until(lambda: text in self.log.read_text().removeprefix(before))
+
+    def does(self, before: str) -> list[str]:
+        """What the log tells of what was done to the peers since: a command is told after it took effect."""
+        self.says("wg set", before)
+        said = self.log.read_text().removeprefix(before).splitlines()
+        return [line for line in said if "<6>" in line and "files are all right" not in line]
 
 
 @pytest.fixture
@@ -183,9 +190,8 @@ def test_a_save_is_applied_and_nothing_else_happens(machine: Machine, save: Call
     before = machine.log.read_text()
     save(machine.host)
     assert machine.settles("laptop"), machine.log.read_text()
-    done = [line for line in machine.log.read_text().removeprefix(before).splitlines() if "<6>" in line]
-    commands = [line for line in done if "files are all right" not in line]
-    assert len(commands) == 1 and "wg set wg0 peer" in commands[0], done
+    done = machine.does(before)
+    assert len(done) == 1 and "wg set wg0 peer" in done[0], machine.log.read_text()
 
 
 def test_a_directory_removed_and_made_again_is_watched(machine: Machine) -> None:
