@@ -98,7 +98,7 @@ def state(pid: int) -> str:
 
 def soon(reached: Callable[[], bool]) -> bool:
     """Whether it comes true: who is killed takes a moment to go, and takes its device along last."""
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10
     while not reached() and time.monotonic() < deadline:
         time.sleep(0.01)
     return reached()
@@ -151,6 +151,26 @@ def test_the_process_runs_as_whom_the_run_directory_belongs_to(kernel: LinuxKern
 
 
 @pytest.mark.lane("userspace")
+def test_a_process_that_goes_on_talking_lives_and_fills_no_memory(
+    kernel: LinuxKernel, namespace: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "talks"
+    talking = f"while :; do echo more; echo . >> {tmp_path}/turns; sleep 0.01; done"
+    program.write_text(f'#!/bin/sh\n{talking} &\nexec wireguard-go "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("WG_QUICK_USERSPACE_IMPLEMENTATION", str(program))
+    make(kernel, "userspace")
+    turns = tmp_path / "turns"
+    (talker,) = (
+        pid for pid in namespace.processes() if b"talks" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    said, before = Path(f"/proc/{talker}/fd/1"), len(turns.read_text())
+    size = said.stat().st_size
+    assert soon(lambda: len(turns.read_text()) > before + 20)
+    assert said.stat().st_size == size
+
+
+@pytest.mark.lane("userspace")
 def test_wireguard_go_ends_when_its_socket_is_given_away(kernel: LinuxKernel) -> None:
     make(kernel, "userspace")
     os.chown(SOCKET, 65534, 65534)
@@ -172,7 +192,8 @@ def test_a_socket_that_a_killed_process_left_is_in_nobodys_way(kernel: LinuxKern
 
 PROGRAMS = (
     ("it is not installed", "no-such-program", None, "is not installed"),
-    ("it fails", "fails", "exit 3", "it ended with status 3"),
+    ("it fails", "fails", "exit 3", "it ended with status 3$"),
+    ("it says why", "says", "echo one >&2; echo no device; exit 4", "it ended with status 4: no device$"),
     ("it does nothing", "sleeps", "sleep 60 & sleep 60", "it was not ready"),
     ("it only pretends", "pretends", "sleep 60 & exit 0", "it was not ready"),
     (

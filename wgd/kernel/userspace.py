@@ -1,7 +1,7 @@
 """Starts WireGuard as a process, as wg-quick does where the kernel has none, and cleans up after it.
 
-The process must outlive wgd: a session of its own, no file of ours open, nothing it could write to. One that
-did not get as far as working is ended, and no other process ever is.
+The process must outlive wgd: a session of its own, no file of ours open, nothing it could write to once it
+works. One that did not get as far as working is ended, and no other process ever is.
 
 Until its device has our mark only its number tells whose it is. So it waits, before it does anything, until
 that is noted; a wgd that dies before that leaves nothing behind.
@@ -9,17 +9,19 @@ that is noted; a wgd that dies before that leaves nothing behind.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from errno import ENOTSUP, ETIMEDOUT
 from pathlib import Path
 
+from wgd.config.wording import printable
 from wgd.errors import KernelError
 from wgd.kernel import uapi
 from wgd.kernel.netlink import refusals
@@ -32,6 +34,8 @@ _ONCE_TOLD = ("sh", "-c", 'read -r _ && exec "$@" < /dev/null', "sh")
 """Waits for a line and becomes the program, with the same number; without a line it ends."""
 _PATIENCE = 5.0
 _PAUSE = 0.01
+_LONGEST = 4096
+"""Bytes of its complaints that are read."""
 _TUN = Path("/dev/net/tun")
 
 
@@ -45,23 +49,36 @@ def start(sockets: Path, interface: str, owner: Path, note: Callable[[int], None
     program = _program()
     doing = f"start {program} {interface}"
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_IT}
-    with refusals(doing):
-        started = subprocess.Popen(
-            [*_ONCE_TOLD, *_as(owner), program, interface],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            env=environment,
-        )
+    with _complaints() as said:
+        with refusals(doing):
+            started = subprocess.Popen(
+                [*_ONCE_TOLD, *_as(owner), program, interface],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                cwd="/",
+                env=environment,
+            )
+        try:
+            note(started.pid)
+            _tell(started)
+            _wait(started, sockets, interface, doing, said)
+        except BaseException:
+            _end(started)
+            raise
+
+
+@contextmanager
+def _complaints() -> Iterator[int]:
+    """A file for what the process says while it starts. In the end it is full: writing to it neither ends a
+    process that kept it open, as a closed pipe would, nor fills the memory."""
+    said = os.memfd_create("wgd-complaints", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        note(started.pid)
-        _tell(started)
-        _wait(started, sockets, interface, doing)
-    except BaseException:
-        _end(started)
-        raise
+        yield said
+    finally:
+        fcntl.fcntl(said, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        os.close(said)
 
 
 def _tell(started: subprocess.Popen[bytes]) -> None:
@@ -82,13 +99,13 @@ def _program() -> str:
     return str(Path(found).absolute())
 
 
-def _wait(started: subprocess.Popen[bytes], sockets: Path, interface: str, doing: str) -> None:
+def _wait(started: subprocess.Popen[bytes], sockets: Path, interface: str, doing: str, said: int) -> None:
     """Until it has put itself into the background, its device exists, and it answers."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         status = started.poll()
         if status:
-            raise KernelError(doing, detail=_why(status))
+            raise KernelError(doing, detail=_why(status, said))
         if status == 0 and _exists(interface) and _works(sockets, interface):
             return
         time.sleep(_PAUSE)
@@ -104,12 +121,14 @@ def _works(sockets: Path, interface: str) -> bool:
     return True
 
 
-def _why(status: int) -> str:
+def _why(status: int, said: int) -> str:
     if not _TUN.exists():
         return f"there is no {_TUN} (`modprobe tun`, or let the container have it)"
     if not os.access(_TUN, os.R_OK | os.W_OK):
         return f"{_TUN} may not be opened"
-    return f"it ended with status {status}; run it by hand to see why"
+    words = os.pread(said, _LONGEST, 0).decode(errors="replace").split("\n")
+    last = next((line for line in reversed(words) if line.strip()), "")
+    return f"it ended with status {status}" + (f": {printable(last.strip())}" if last else "")
 
 
 def _as(owner: Path) -> list[str]:
