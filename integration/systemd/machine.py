@@ -152,7 +152,10 @@ class Far:
 
 def is_up(interface: str) -> bool:
     flags = Path(f"/sys/class/net/{interface}/flags")
-    return flags.exists() and bool(int(flags.read_text(), 16) & 1)
+    try:
+        return bool(int(flags.read_text(), 16) & 1)
+    except OSError:  # EINVAL while it goes
+        return False
 
 
 def answers(address: str) -> bool:
