@@ -1,4 +1,4 @@
-"""nftables as libnftables shows it, in the version that is installed here."""
+"""nftables as the kernel tells it, and libnftables changes it in the version that is installed here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from integration.host import Host
 from wgd.errors import KernelError
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import Dropper, foreign_forward_drops, generation
-from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, NftTransaction, Rule
+from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, NftElements, NftTransaction, Rule
+from wgd.kinds.nftset import NamedSet, SetEdit, declared
 
 OURS = (
     "add table inet wgd",
@@ -61,6 +62,9 @@ def test_a_strangers_rule_chain_and_set_are_seen(kernel: LinuxKernel, namespace:
         """add rule inet wgd masquerade-wg0 accept
         add chain inet wgd theirs
         add set inet wgd names { type ifname; }
+        add set inet wgd hosts { type ipv4_addr; elements = { 10.0.0.1, 10.0.0.2 }; }
+        add set inet wgd fleeting { type ipv4_addr; flags timeout; }
+        add set inet wgd spans { type ipv4_addr . ipv4_addr; flags interval; }
         add map inet wgd verdicts { type ipv4_addr : verdict; }
         add counter inet wgd hits
         add quota inet wgd much { over 1 mbytes }
@@ -69,7 +73,16 @@ def test_a_strangers_rule_chain_and_set_are_seen(kernel: LinuxKernel, namespace:
     found = {chain.name: chain for chain in kernel.dump("nftables") if isinstance(chain, Chain)}
     assert found["masquerade-wg0"].rules == (Rule("3"), Rule(""))
     assert found["theirs"] == Chain("theirs", "", (Rule(""),))
-    others = {"names": "set", "verdicts": "map", "hits": "counter", "much": "quota"}
+    hosts = {bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))}
+    assert {*kernel.dump("nftables")} >= {NamedSet("hosts", "ipv4_addr", frozenset(hosts))}
+    others = {
+        "names": "set",
+        "fleeting": "set",
+        "spans": "set",
+        "verdicts": "map",
+        "hits": "counter",
+        "much": "quota",
+    }
     assert {name: chain.other for name, chain in found.items() if chain.other} == others
 
 
@@ -91,6 +104,50 @@ def test_nothing_is_read_again_before_somebodys_transaction(kernel: LinuxKernel,
     assert kernel.dump("nftables") == before
     namespace.nft("flush ruleset")
     assert kernel.dump("nftables") == []
+
+
+TYPES = {
+    "ipv4_addr": "10.0.0.1, 10.0.0.9",
+    "ipv6_addr": "fd00::1, fd00::9",
+    "ipv4_addr . ipv4_addr": "10.0.0.1 . 10.0.0.2, 10.0.0.1 . 10.0.0.3",
+    "ipv6_addr . ipv6_addr": "fd00::1 . fd00::2, fd00::1 . fd00::3",
+    "ipv4_addr intervals": "0.0.0.0/8, 10.0.0.1, 10.0.0.2-10.0.0.9, 10.1.0.0/16, 240.0.0.0/4",
+    "ipv6_addr intervals": "::/8, fd00::1, fd00::2-fd00::9, fe80::/64, ff00::/8",
+}
+
+
+@pytest.mark.parametrize(("type_", "elements"), TYPES.items(), ids=TYPES)
+def test_nft_and_wgd_mean_the_same_elements(
+    kernel: LinuxKernel, namespace: Host, type_: str, elements: str
+) -> None:
+    """What nft put into a set is read, can be taken out, and put in again; nft shows it as it was."""
+    namespace.nft(f"add table inet wgd\nadd set inet wgd some {{ {declared(type_)} }}")
+    namespace.nft(f"add element inet wgd some {{ {elements} }}")
+    shown = namespace.run("nft", "list", "table", "inet", "wgd")
+    (found,) = kernel.dump("nftables")
+    assert isinstance(found, NamedSet) and found.type == type_
+    assert len(found.elements) == len(elements.split(","))
+    for add, remove in (((), (*found.elements,)), ((*found.elements,), ())):
+        kernel.run(NftElements(refs=(), edits=(SetEdit("some", type_, add, remove),)))
+        assert kernel.dump("nftables") == [NamedSet("some", type_, frozenset(add))]
+    assert namespace.run("nft", "list", "table", "inet", "wgd") == shown
+
+
+def test_a_set_of_thousands_is_filled_and_read(kernel: LinuxKernel) -> None:
+    """More than one message holds, and more than one part of a dump."""
+    filled = []
+    for name, type_, size in (("one", "ipv4_addr", 4), ("two", "ipv6_addr . ipv6_addr", 32)):
+        run(kernel, "add table inet wgd", f"add set inet wgd {name} {{ {declared(type_)} }}")
+        elements = tuple(number.to_bytes(size) for number in range(6000))
+        kernel.run(NftElements(refs=(), edits=(SetEdit(name, type_, elements),)))
+        filled.append(NamedSet(name, type_, frozenset(elements)))
+    assert kernel.dump("nftables") == filled
+
+
+def test_a_refused_element_says_why(kernel: LinuxKernel) -> None:
+    with pytest.raises(KernelError, match="change a set: ENOENT"):
+        kernel.run(NftElements(refs=(), edits=(SetEdit("nowhere", "ipv4_addr", (bytes(4),)),)))
+    assert list(kernel.dump("nftables")) == []
 
 
 def test_the_generation_counts_transactions_and_ours_are_known(kernel: LinuxKernel, namespace: Host) -> None:

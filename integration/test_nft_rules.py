@@ -15,7 +15,7 @@ from tests.strategies import configs
 from tests.test_golden import GOLDEN, config_in
 from wgd.config.document import Config, Forward, Masquerade, PortRange
 from wgd.kernel.linux import LinuxKernel
-from wgd.kinds.nftables import NftTransaction
+from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.model import Op
 from wgd.plan import make_plan
 from wgd.reconcile import observe
@@ -26,7 +26,38 @@ ALL_PORTS = tuple(
     for protocol in ("tcp", "udp")
     for first, last in ((1, 1), (80, 90), (443, 443), (65535, 65535))
 )
+CROWD = {"crowd": tuple(f"172.27.1.{number}/32" for number in range(1, 40, 2))}
+CROWD6 = {"crowd": tuple(f"fd00::1:{number:x}/128" for number in range(1, 40, 2))}
 AWKWARD: dict[str, Config] = {
+    "sets of every type": config(
+        interface(
+            "wg0",
+            "172.27.0.1/16",
+            "fd00::1/64",
+            forwards=tuple(
+                Forward(side(*source, **crowd), side(*target, **crowd))
+                for crowd, whole in ((CROWD, "172.27.0.0/16"), (CROWD6, "fd00::/64"))
+                for source, target in (
+                    (("crowd",), (whole,)),
+                    ((whole,), ("crowd",)),
+                    (("crowd",), (crowd["crowd"][0],)),
+                    (tuple(f"10.{number}.0.0/24" for number in range(20)), (whole,)),
+                    (tuple(f"fd00:{number}::/32" for number in range(1, 20)), (whole,)),
+                )
+            ),
+        )
+    ),
+    "intervals up to the first and the last address": config(
+        replace(
+            HUB,
+            forwards=(
+                Forward(
+                    side("0.0.0.0/8", "224.0.0.0/3", *(f"10.{number}.0.0/24" for number in range(20))),
+                    side("any"),
+                ),
+            ),
+        )
+    ),
     "every port": config(
         replace(HUB, forwards=(Forward(side("any"), side("any"), (*ALL_PORTS, PortRange("icmp"))),))
     ),
@@ -57,22 +88,29 @@ AWKWARD: dict[str, Config] = {
 }
 
 
-def transactions(fake: FakeKernel, wanted: Config) -> list[NftTransaction]:
-    """What is said to nftables on the way to the config, on a machine that forwards nothing yet."""
+def said(fake: FakeKernel, wanted: Config) -> list[tuple[NftTransaction | NftElements, str]]:
+    """What is done to nftables on the way to the config, on a machine that forwards nothing yet, and the same
+    in words."""
     fake.recover()
     report = run(fake, wanted)
     assert report.converged
-    return [op for op in fake.ran if isinstance(op, NftTransaction)]
+    ops = [op for op in fake.ran if isinstance(op, NftTransaction | NftElements)]
+    return [(op, "\n".join(c.removeprefix("nft '").removesuffix("'") for c in op.commands())) for op in ops]
 
 
 def taken(host: Host, wanted: Config) -> None:
-    """Through nft's own program, there and back again."""
-    fake, kernel = machine(), LinuxKernel()
-    for goal in (wanted, Config()):
-        for transaction in transactions(fake, goal):
-            host.nft("\n".join(transaction.lines))
-        assert {*kernel.dump("nftables")} == {*fake.dump("nftables")}
-    assert host.run("nft", "list", "ruleset") == ""
+    """There and back again: by what wgd does itself, and through nft's own program."""
+    kernel = LinuxKernel()
+    for by_hand in (False, True):
+        fake = machine()
+        for goal in (wanted, Config()):
+            for op, words in said(fake, goal):
+                if by_hand:
+                    host.nft(words)
+                else:
+                    kernel.run(op)
+            assert {*kernel.dump("nftables")} == {*fake.dump("nftables")}
+        assert host.run("nft", "list", "ruleset") == ""
 
 
 @pytest.mark.parametrize("wanted", SEED.values(), ids=SEED)

@@ -16,7 +16,7 @@ from wgd.errors import KernelError
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
-from wgd.kinds.nftables import NftTransaction
+from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
@@ -74,7 +74,7 @@ class FakeKernel:
             "peer": lambda: self._peers.values(),
             "address": lambda: self._addresses,
             "route": lambda: self._routes.values(),
-            "nftables": self.nft.chains,
+            "nftables": self.nft.everything,
             "sysctl": lambda: (Sysctl(p, v, self._notes.get(p)) for p, v in self._sysctls.items()),
         }
         return tuple(tables[kind]())
@@ -109,6 +109,8 @@ class FakeKernel:
         match op:
             case NftTransaction():
                 self.nft.run(op.lines)
+            case NftElements():
+                self.nft.change_elements(op.edits)
             case LinkCreate():
                 self.add_link(op.name, USERSPACE if op.userspace else KERNEL, op.mtu or 1420, OURS)
             case LinkSet():

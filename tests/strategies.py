@@ -14,11 +14,18 @@ from wgd.config.document import Config, Endpoint, Forward, Interface, Masquerade
 from wgd.errors import KernelError
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkSet
+from wgd.kinds.nftset import NamedSet, SetEdit
 from wgd.kinds.peer import PeerEdit
 
 NAMES = ("ann", "bob", "cem", "dia")
 PORTS = (PortRange("tcp", 80, 80), PortRange("udp", 5000, 5010), PortRange("icmp"))
 ENDPOINTS = (None, Endpoint("198.51.100.15", 51820), Endpoint("2001:db8::7", 51820))
+CROWDS = {
+    "crowd": tuple(f"172.20.0.{number}/32" for number in range(3, 29, 2)),
+    "crowd6": tuple(f"fd00:0::{number:x}/128" for number in range(3, 29, 2)),
+    "ranges": tuple(f"10.11.{number}.0/24" for number in range(12, 38, 2)),
+}
+"""Networks of so many addresses that rules look into sets of them."""
 
 
 @st.composite
@@ -40,7 +47,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
     )
     peers = draw(_peers(number))
     words = [*(peer.name for peer in peers), "any", "internet", "10.11.12.0/24", f"192.168.1{number}0.0/24"]
-    forwards = draw(st.lists(_forward(words, tuple(peer.name for peer in peers)), max_size=3))
+    forwards = draw(st.lists(_forward([*words, *CROWDS], tuple(peer.name for peer in peers)), max_size=3))
     masquerades = draw(st.lists(_masquerade(words[len(peers) :]), max_size=1)) if forwards else []
     return interface(
         f"wg{number}",
@@ -85,7 +92,8 @@ def _peers(draw: st.DrawFn, number: int) -> list[Peer]:
 def _forward(draw: st.DrawFn, words: list[str], names: tuple[str, ...]) -> Forward:
     one, other = (draw(st.lists(st.sampled_from(words), min_size=1, max_size=2, unique=True)) for _ in "ab")
     ports = draw(st.lists(st.sampled_from(PORTS), unique=True))
-    return Forward(side(*one, peers=names), side(*other, peers=names), tuple(ports))
+    source, target = (side(*words, peers=names, **CROWDS) for words in (one, other))
+    return Forward(source, target, tuple(ports))
 
 
 @st.composite
@@ -142,6 +150,8 @@ MISCHIEF: dict[str, Mischief] = {
     "rule inserted": lambda kernel: kernel.nft.insert("forward-wg0", "accept"),
     "chain inserted": lambda kernel: kernel.nft.insert("theirs", "drop"),
     "set inserted": lambda kernel: kernel.nft.add_set("their-set"),
+    "element added": lambda kernel: meddle_with_sets(kernel, add=True),
+    "element deleted": lambda kernel: meddle_with_sets(kernel, add=False),
     "forwarding off": lambda kernel: kernel.write_sysctl("net/ipv4/conf/wg0/forwarding", "0"),
     "forwarding on": lambda kernel: kernel.write_sysctl("net/ipv4/conf/all/forwarding", "1"),
     "IPv6 forwarding on": lambda kernel: kernel.write_sysctl("net/ipv6/conf/all/forwarding", "1"),
@@ -149,6 +159,17 @@ MISCHIEF: dict[str, Mischief] = {
         "net/ipv4/conf/wg0/promote_secondaries", "0"
     ),
 }
+
+
+def meddle_with_sets(kernel: FakeKernel, add: bool) -> None:
+    """In each of our sets an element more or less."""
+    for one in kernel.nft.everything():
+        if isinstance(one, NamedSet) and one.elements:
+            theirs = bytes((203, 0, 113, 9)) * 8
+            more = (theirs[: len(min(one.elements))],) if add else ()
+            kernel.nft.change_elements(
+                [SetEdit(one.name, one.type, more, () if add else (min(one.elements),))]
+            )
 
 
 def mischief(kernel: FakeKernel, names: list[str]) -> None:

@@ -55,7 +55,7 @@ def test_another_interface_is_served_beside_one_that_is_left_over() -> None:
 def test_what_is_explained_goes(wanted: Config) -> None:
     kernel = running("spoke-2")
     assert run(kernel, wanted).converged
-    assert not kernel.has_link("wg0") and kernel.nft.chains() == ()
+    assert not kernel.has_link("wg0") and kernel.nft.everything() == ()
 
 
 def test_the_copies_of_an_interface_are_kept_until_it_has_gone() -> None:

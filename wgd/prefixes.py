@@ -27,22 +27,23 @@ def ranges(networks: Iterable[IPNetwork], version: int) -> Ranges:
     spans = (
         (int(net.network_address), int(net.broadcast_address)) for net in networks if net.version == version
     )
-    return _merge(spans)
+    return merged(spans)
 
 
-def _merge(spans: Iterable[tuple[int, int]]) -> Ranges:
-    merged: list[tuple[int, int]] = []
+def merged(spans: Iterable[tuple[int, int]]) -> Ranges:
+    """Spans that may overlap, in any order, as ranges."""
+    found: list[tuple[int, int]] = []
     for first, last in sorted(spans):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:
-            merged.append((first, last))
-    return tuple(merged)
+            found.append((first, last))
+    return tuple(found)
 
 
 def union(*parts: Ranges) -> Ranges:
     """Addresses in any of them."""
-    return _merge(span for part in parts for span in part)
+    return merged(span for part in parts for span in part)
 
 
 def intersection(one: Ranges, other: Ranges) -> Ranges:

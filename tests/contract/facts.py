@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from errno import EEXIST, ENETDOWN, ENODEV, ENOENT
 
 from tests.configs import address, key, network, networks, private_key
@@ -9,7 +10,8 @@ from tests.contract.world import Scenario, World
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
-from wgd.kinds.nftables import FORWARD, NftTransaction
+from wgd.kinds.nftables import FORWARD, NftElements, NftTransaction
+from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
@@ -286,6 +288,67 @@ def a_transaction_is_whole_or_not_at_all(world: World) -> None:
     assert world.chains() == {"forward-wg0": 1}
     world.kernel.run(NftTransaction(refs=(), lines=("delete table inet wgd",)))
     assert world.chains() == {}
+
+
+def make_sets(world: World) -> None:
+    """A set of addresses, which a rule looks into, and one of intervals."""
+    lines = (
+        "add table inet wgd",
+        "add set inet wgd one { type ipv4_addr; }",
+        "add set inet wgd spans { type ipv4_addr; flags interval; }",
+        "add chain inet wgd forward-wg0 { " + FORWARD + " }",
+        "add rule inet wgd forward-wg0 ip saddr @one accept",
+    )
+    world.kernel.run(NftTransaction(refs=(), lines=lines))
+
+
+def elements(*edits: SetEdit) -> NftElements:
+    return NftElements(refs=(), edits=edits)
+
+
+A, B, C, D = (bytes((10, 0, 0, number)) for number in (2, 4, 6, 8))
+
+
+@fact
+def elements_come_and_go_together_or_not_at_all(world: World) -> None:
+    make_sets(world)
+    world.kernel.run(elements(SetEdit("one", "ipv4_addr", (A, B))))
+    world.kernel.run(elements(SetEdit("one", "ipv4_addr", (C,), (A,))))
+    assert world.sets() == {"one": {B, C}, "spans": frozenset()}
+    missing = SetEdit("one", "ipv4_addr", (D,), (A,))
+    assert world.refuses(elements(SetEdit("spans", "ipv4_addr intervals", (A + B,)), missing)) == errno.ENOENT
+    assert world.refuses(elements(SetEdit("nowhere", "ipv4_addr", (A,)))) == errno.ENOENT
+    assert world.sets() == {"one": {B, C}, "spans": frozenset()}
+
+
+@fact
+def an_element_that_is_there_may_come_again(world: World) -> None:
+    make_sets(world)
+    for _ in range(2):
+        world.kernel.run(elements(SetEdit("one", "ipv4_addr", (A,))))
+    assert world.sets()["one"] == {A}
+
+
+@fact
+def an_interval_may_take_the_place_of_another_but_none_may_overlap(world: World) -> None:
+    make_sets(world)
+    world.kernel.run(elements(SetEdit("spans", "ipv4_addr intervals", (A + D,))))
+    world.kernel.run(elements(SetEdit("spans", "ipv4_addr intervals", (A + A, B + C), (A + D,))))
+    assert world.sets()["spans"] == {A + A, B + C}
+    assert world.refuses(elements(SetEdit("spans", "ipv4_addr intervals", (C + D,)))) == errno.EEXIST
+    assert world.sets()["spans"] == {A + A, B + C}
+
+
+@fact
+def a_set_stays_while_a_rule_looks_into_it(world: World) -> None:
+    make_sets(world)
+    delete = "delete set inet wgd one"
+    assert world.refuses(NftTransaction(refs=(), lines=(delete,))) is not None
+    assert set(world.sets()) == {"one", "spans"}
+    world.kernel.run(NftTransaction(refs=(), lines=("flush chain inet wgd forward-wg0", delete)))
+    assert set(world.sets()) == {"spans"}
+    look = "add rule inet wgd forward-wg0 ip saddr @one accept"
+    assert world.refuses(NftTransaction(refs=(), lines=(look,))) is not None
 
 
 @fact

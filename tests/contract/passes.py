@@ -23,6 +23,8 @@ from tests.configs import (
 from tests.contract.world import Scenario, World
 from wgd.config.document import Config, Forward
 from wgd.kinds.device import DeviceSet
+from wgd.kinds.nftables import NftElements
+from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import PeerEdit, PeersSet
 from wgd.model import OURS, Ref, Verb
 
@@ -203,6 +205,39 @@ def rules_come_back(world: World) -> None:
     world.insert_rule("theirs", "drop")
     world.reach(SEED["spoke-2"])
     assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "fence": 2}
+
+
+def crowd(count: int) -> Config:
+    """A hub whose peers each may reach the cameras, and each a camera of its own."""
+    peers = [peer(f"p{number}", f"172.27.1.{number}/32") for number in range(count)]
+    targets = [(p.name, camera) for n, p in enumerate(peers) for camera in (WEBCAMS, f"10.11.12.{n}/32")]
+    rules = [Forward(side(name, peers=(name,)), side(target)) for name, target in targets]
+    return hub(peers=(*HUB.peers, *peers), forwards=(*HUB.forwards, *rules))
+
+
+@scenario
+def many_rules_share_sets(world: World) -> None:
+    """More than a few, one more, one less, few again; and what a stranger does to them."""
+    world.reach(hub())
+    for count in (20, 21, 19):
+        world.reach(crowd(count))
+        assert world.chains() == {"forward-wg0": 7}
+        assert [len(elements) for elements in world.sets().values()] == [count, count]
+    done = world.everything()
+    for name, elements in world.sets().items():
+        (some,) = (one for one in world.everything()["nftables"] if one.name == name)
+        theirs = bytes((203, 0, 113, 9)) * 2
+        edit = SetEdit(name, some.type, (theirs[: len(min(elements))],), (min(elements),))
+        world.kernel.run(NftElements(refs=(), edits=(edit,)))
+    assert [change.ref.kind for change in world.plan(crowd(19)).changes] == ["nftables"] * 2
+    world.reach(crowd(19))
+    assert world.everything() == done
+    world.flush_rules()
+    world.reach(crowd(19))
+    assert world.everything() == done
+    world.reach(crowd(3))
+    assert world.sets() == {} and world.chains() == {"forward-wg0": 11}
+    world.reach(Config())
 
 
 @scenario

@@ -13,6 +13,7 @@ from wgd.kinds.address import Address
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
 from wgd.kinds.nftables import Chain
+from wgd.kinds.nftset import NamedSet
 from wgd.kinds.peer import Peer
 from wgd.kinds.route import Route
 from wgd.kinds.sysctl import Sysctl
@@ -127,8 +128,12 @@ class World(ABC):
 
     def chains(self) -> dict[str, int]:
         """Our table's chains, and how many rules each has."""
-        found: list[Chain] = self._all("nftables")
+        found = [one for one in self._all("nftables") if isinstance(one, Chain)]
         return {chain.name: len(chain.rules) for chain in found}
+
+    def sets(self) -> dict[str, frozenset[bytes]]:
+        """Our table's sets, and their elements."""
+        return {one.name: one.elements for one in self._all("nftables") if isinstance(one, NamedSet)}
 
     def everything(self) -> dict[str, set[Any]]:
         """What there is, to be compared."""

@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from wgd.kernel.netlink import attribute, nest
-from wgd.kernel.nfcodec import asleep, parse_chains, parse_flowtables, parse_objects, parse_sets
+from wgd.kernel.nfcodec import asleep, parse_chains, parse_flowtables, parse_objects
+from wgd.kernel.nfsets import parse_sets
 from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, Rule
 
 

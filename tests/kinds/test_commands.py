@@ -11,7 +11,8 @@ from wgd.endpoints import NOWHERE
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
-from wgd.kinds.nftables import NftTransaction
+from wgd.kinds.nftables import NftElements, NftTransaction
+from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet, Stripped
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
@@ -104,6 +105,23 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
     (
         SysctlRestore(refs=(), path="net/ipv4/conf/wg0/forwarding", value="0"),
         ("sysctl -w net/ipv4/conf/wg0/forwarding=0",),
+    ),
+    (
+        NftElements(
+            refs=(),
+            edits=(
+                SetEdit("a", "ipv4_addr . ipv4_addr", (bytes((10, 0, 0, 1, 10, 0, 0, 2)),)),
+                SetEdit("b", "ipv4_addr intervals", (bytes(7) + b"\7",), (bytes(8),)),
+                SetEdit("c", "ipv6_addr", tuple(bytes(14) + n.to_bytes(2) for n in range(1, 102))),
+            ),
+        ),
+        (
+            "nft 'add element inet wgd a { 10.0.0.1 . 10.0.0.2 }'",
+            "nft 'delete element inet wgd b { 0.0.0.0 }'",
+            "nft 'add element inet wgd b { 0.0.0.0-0.0.0.7 }'",
+            "nft 'add element inet wgd c { " + ", ".join(f"::{n:x}" for n in range(1, 101)) + " }'",
+            "nft 'add element inet wgd c { ::65 }'",
+        ),
     ),
     (
         NftTransaction(refs=(), lines=("add table inet wgd", "delete table inet wgd")),

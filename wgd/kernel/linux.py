@@ -17,7 +17,7 @@ from wgd.kernel.whereabouts import WhereaboutNotes
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
-from wgd.kinds.nftables import NftTransaction
+from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.kinds.peer import Peer, PeersSet
 from wgd.kinds.route import RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
@@ -50,7 +50,7 @@ class LinuxKernel:
             "device": self._tunnels.devices,
             "peer": self._peers,
             "sysctl": lambda: sysctl.dump(self._sysctls),
-            "nftables": self._table.chains,
+            "nftables": self._table.everything,
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
             LinkCreate: self._create_link,
@@ -65,6 +65,7 @@ class LinuxKernel:
             PeersSet: self._set_peers,
             SysctlSet: lambda op: sysctl.write(self._sysctls, op),
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
+            NftElements: lambda op: nftables.change_elements(op, self.generations),
             NftTransaction: lambda op: nftables.run(op, self.generations),
         }
 

@@ -25,7 +25,7 @@ REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 _ERROR, _DONE = 2, 3
 _INTERRUPTED, _CAPPED, _ACK_TLVS = 0x10, 0x100, 0x200
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT = 270, 10, 11, 12
-_SO_RCVBUFFORCE = 33
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 NESTED, _TYPE = 0x8000, 0x3FFF
 
 RECEIVE = 1 << 16
@@ -244,6 +244,24 @@ class Netlink:
                 if message.sequence == last:
                     break
         return refused
+
+    def transact(self, doing: str, begin: Request, requests: Sequence[Request], end: Request) -> None:
+        """Does all of it or nothing, as netfilter's transactions go. Raises KernelError with the first
+        refusal.
+
+        Older kernels do not acknowledge the end, so the last request is acknowledged."""
+        with suppress(PermissionError):  # in a user namespace: as much as anyone may send at once
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 1 << 24)
+        *first, last = requests
+        number = self._send(doing, [begin, *first, last._replace(flags=last.flags | ACK), end]) - 1
+        refused: Refusal | None = None
+        for message in self._receive(doing):
+            if message.kind == _ERROR:
+                refused = refused or parse_refusal(message)
+            if message.sequence in (number, number - len(requests)):  # what the beginning meets is for all
+                break
+        if refused is not None:
+            raise KernelError(doing, refused.errno, refused.text)
 
     def _send(self, doing: str, requests: Iterable[Request]) -> int:
         """Returns the last one's sequence number."""

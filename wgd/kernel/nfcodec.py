@@ -11,13 +11,17 @@ from struct import Struct
 from wgd.kernel.netlink import attribute, attributes, text
 from wgd.kinds.nftables import TABLE, Chain, Rule
 
-_SUBSYSTEM = 10 << 8
-GETTABLE, GETCHAIN, GETRULE, GETSET = (_SUBSYSTEM | number for number in (1, 4, 7, 10))
-NEWGEN, GETGEN, GETOBJ, GETFLOWTABLE = (_SUBSYSTEM | number for number in (15, 16, 19, 23))
+SUBSYSTEM = 10 << 8
+"""What distinguishes nftables' messages from other ones of netfilter."""
+GETTABLE, GETCHAIN, GETRULE, GETSET = (SUBSYSTEM | number for number in (1, 4, 7, 10))
+NEWGEN, GETGEN, GETOBJ, GETFLOWTABLE = (SUBSYSTEM | number for number in (15, 16, 19, 23))
 
 _INET = 1
-_HEADER = Struct(">BBH")  # nfgenmsg: family, version, resource
-_U32, _S32 = Struct(">I"), Struct(">i")
+HEADER = Struct(">BBH")  # nfgenmsg: family, version, resource
+_S32 = Struct(">i")
+BEGIN, END = 16, 17
+"""The messages round a transaction, and what is in both: it is one of nftables."""
+ABOUT_TRANSACTION = HEADER.pack(0, 0, SUBSYSTEM >> 8)
 _TABLE_NAME = TABLE.split()[1].encode() + b"\0"
 
 _GENERATION_ID = 1
@@ -29,7 +33,6 @@ _HOOK_NUMBER, _HOOK_PRIORITY = 1, 2
 _RULE_CHAIN, _RULE_USERDATA = 2, 7
 _NAME = 2
 """The attribute that names a set, an object or a flowtable."""
-_SET_FLAGS, _ANONYMOUS, _MAP = 3, 0x1, 0x8
 _OBJECT_SORT = 3
 _COMMENT = 0
 
@@ -51,60 +54,49 @@ _OBJECTS = {
 
 def about_table() -> bytes:
     """The body of a request about our table, or for a dump of what is in it."""
-    return _HEADER.pack(_INET, 0, 0) + attribute(_OF_TABLE, _TABLE_NAME)
+    return HEADER.pack(_INET, 0, 0) + attribute(_OF_TABLE, _TABLE_NAME)
 
 
 def generation_of(message: bytes) -> int:
     """The generation that a message about one names."""
-    number: int = _U32.unpack(attributes(message, _HEADER.size)[_GENERATION_ID])[0]
-    return number
+    return number(attributes(message, HEADER.size)[_GENERATION_ID])
 
 
 def asleep(table: bytes) -> bool:
     """Whether the table is dormant: then its rules stand there in vain."""
-    flags = attributes(table, _HEADER.size).get(_TABLE_FLAGS, bytes(4))
-    return bool(_number(flags) & _DORMANT)
+    flags = attributes(table, HEADER.size).get(_TABLE_FLAGS, bytes(4))
+    return bool(number(flags) & _DORMANT)
 
 
 def parse_chains(chains: Iterable[bytes], rules: Iterable[bytes]) -> list[Chain]:
     """Our table's chains in their order, each with its rules in theirs."""
     told: dict[str, list[Rule]] = {}
-    for has in _ours(rules):
+    for has in ours(rules):
         told.setdefault(text(has[_RULE_CHAIN]), []).append(Rule(_digest(has.get(_RULE_USERDATA, b""))))
     return [
         Chain(name, _hook(has), tuple(told.get(name, ())))
-        for has in _ours(chains)
+        for has in ours(chains)
         for name in (text(has[_CHAIN_NAME]),)
-    ]
-
-
-def parse_sets(sets: Iterable[bytes]) -> list[Chain]:
-    """The sets and maps that have names."""
-    return [
-        Chain(text(has[_NAME]), "", other="map" if flags & _MAP else "set")
-        for has in _ours(sets)
-        for flags in (_number(has.get(_SET_FLAGS, bytes(4))),)
-        if not flags & _ANONYMOUS
     ]
 
 
 def parse_objects(objects: Iterable[bytes]) -> list[Chain]:
     """Counters, quotas and the like. Of a sort that nobody has a word for, a set of that name is as good."""
     return [
-        Chain(text(has[_NAME]), "", other=_OBJECTS.get(_number(has[_OBJECT_SORT]), "counter"))
-        for has in _ours(objects)
+        Chain(text(has[_NAME]), "", other=_OBJECTS.get(number(has[_OBJECT_SORT]), "counter"))
+        for has in ours(objects)
     ]
 
 
 def parse_flowtables(flowtables: Iterable[bytes]) -> list[Chain]:
     """By their names only."""
-    return [Chain(text(has[_NAME]), "", other="flowtable") for has in _ours(flowtables)]
+    return [Chain(text(has[_NAME]), "", other="flowtable") for has in ours(flowtables)]
 
 
-def _ours(messages: Iterable[bytes]) -> Iterable[dict[int, bytes]]:
+def ours(messages: Iterable[bytes]) -> Iterable[dict[int, bytes]]:
     """What the messages about our table say: some dumps tell of all tables."""
     for message in messages:
-        has = attributes(message, _HEADER.size)
+        has = attributes(message, HEADER.size)
         if message[0] == _INET and has.get(_OF_TABLE) == _TABLE_NAME:
             yield has
 
@@ -114,10 +106,10 @@ def _hook(has: dict[int, bytes]) -> str:
     if _CHAIN_HOOK not in has:
         return ""
     hook = attributes(has[_CHAIN_HOOK])
-    number, policy = _number(hook[_HOOK_NUMBER]), _number(has[_CHAIN_POLICY])
+    at, policy = number(hook[_HOOK_NUMBER]), number(has[_CHAIN_POLICY])
     priority: int = _S32.unpack(hook[_HOOK_PRIORITY])[0]
     return (
-        f"type {text(has[_CHAIN_TYPE])} hook {_HOOKS[number]} "
+        f"type {text(has[_CHAIN_TYPE])} hook {_HOOKS[at]} "
         f"priority {_PRIORITIES.get(priority, priority)}; policy {_POLICIES[policy]};"
     )
 
@@ -134,5 +126,6 @@ def _digest(userdata: bytes) -> str:
     return ""
 
 
-def _number(value: bytes) -> int:
+def number(value: bytes) -> int:
+    """An integer attribute; 0 of one that is not there."""
     return int.from_bytes(value, "big")

@@ -10,15 +10,16 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wgd.errors import KernelError
-from wgd.kernel import netlink, nfcodec
-from wgd.kernel.netlink import Netlink
+from wgd.kernel import netlink, nfcodec, nfsets
+from wgd.kernel.netlink import Netlink, Request
 from wgd.kernel.nfcodec import about_table
-from wgd.kinds.nftables import TABLE, Chain, NftTransaction
+from wgd.kinds.nftables import TABLE, NftElements, NftTransaction, Spec
+from wgd.kinds.nftset import NamedSet
 
 _TORN_READINGS = 20
 
@@ -34,22 +35,22 @@ class Table:
 
     def __init__(self) -> None:
         self._generation: int | None = None
-        self._chains: list[Chain] = []
+        self._all: list[Spec] = []
 
-    def chains(self) -> list[Chain]:
+    def everything(self) -> list[Spec]:
         """All that is in our table, the very same list if nothing changed; nothing if there is no table, or
         no nftables in this kernel. Raises KernelError."""
         for _ in range(_TORN_READINGS):
             before = _supported_generation()
             if before == self._generation:
-                return self._chains
-            self._chains, self._generation = _read() if before is not None else [], before
+                return self._all
+            self._all, self._generation = _read() if before is not None else [], before
             if before is None:
                 return []
         raise KernelError("read nftables", errno.EAGAIN, "they kept changing while they were read")
 
 
-def _read() -> list[Chain]:
+def _read() -> list[Spec]:
     with Netlink(netlink.NETFILTER) as kernel:
         try:
             (table,) = kernel.request("read nftables", nfcodec.GETTABLE, about_table())
@@ -63,16 +64,24 @@ def _read() -> list[Chain]:
                     nfcodec.GETFLOWTABLE,
                 )
             )
+            named = [_with_elements(kernel, one) for one in nfsets.parse_sets(sets)]
         except KernelError as error:
             if error.errno == errno.ENOENT:
                 return []
             raise
     return [
         *nfcodec.parse_chains(chains, () if nfcodec.asleep(table) else rules),
-        *nfcodec.parse_sets(sets),
+        *named,
         *nfcodec.parse_objects(objects),
         *nfcodec.parse_flowtables(flowtables),
     ]
+
+
+def _with_elements(kernel: Netlink, one: Spec) -> Spec:
+    if not isinstance(one, NamedSet):
+        return one
+    told = kernel.dump("read nftables", nfsets.GETSETELEM, nfsets.about_set(one.name)).bodies
+    return replace(one, elements=nfsets.decode_elements(one.type, told))
 
 
 def _supported_generation() -> int | None:
@@ -87,8 +96,21 @@ def _supported_generation() -> int | None:
 
 def run(op: NftTransaction, ours: set[int]) -> None:
     """All lines together or none; the generation that this made is added to `ours`. Raises KernelError."""
+    with _generations(ours):
+        _command("change nftables", "\n".join(op.lines))
+
+
+def change_elements(op: NftElements, ours: set[int]) -> None:
+    """All edits together or none; the generation that this made is added to `ours`. Raises KernelError."""
+    begin, end = (Request(kind, 0, nfcodec.ABOUT_TRANSACTION) for kind in (nfcodec.BEGIN, nfcodec.END))
+    with _generations(ours), Netlink(netlink.NETFILTER) as kernel:
+        kernel.transact("change a set", begin, nfsets.encode_edits(op.edits), end)
+
+
+@contextmanager
+def _generations(ours: set[int]) -> Iterator[None]:
     before = generation()
-    _command("change nftables", "\n".join(op.lines))
+    yield
     after = generation()
     if after == before + 1:  # otherwise somebody else's change came between
         ours.add(after)

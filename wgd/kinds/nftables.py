@@ -1,24 +1,28 @@
-"""Kind `nftables`: the chains of table `inet wgd`, one for forwarding and one for masquerading per interface.
+"""Kind `nftables`: what is in table `inet wgd`: chains for forwarding and masquerading, one per interface,
+and the sets that rules look into.
 
-Marker: the table; every chain in it is ours, and each rule carries a digest of its text in its comment.
+Marker: the table; everything in it is ours, and each rule carries a digest of its text in its comment.
 Quirks: listings do not return what was sent, so rules are compared by digest, never by text. `iifname`, since
     `iif` fails while the link is absent. Never `policy drop`: with br_netfilter it drops bridged frames too.
     An accept here ends only this chain: two interfaces both have to permit, and another table may drop.
-Deletes when: the chain is in our table and nothing asks for it; the last chain takes the table along.
+    A set must be there before a rule that looks into it, and stays as long as one does.
+Deletes when: it is in our table and nothing asks for it; the last one takes the table along.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
+import re
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wgd.config.document import Config, Forwarding, Interface, IPNetwork, PortRange
+from wgd import rules
+from wgd.config.document import Config, Forwarding
 from wgd.flows import FENCE, Disguise, Flow, disguises, flows, guard
-from wgd.ground import Place
+from wgd.kinds.nftset import NamedSet, SetEdit, declared
 from wgd.kinds.sysctl import fenced
-from wgd.model import Change, Op, Stage, State, Verb
+from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
 
 TABLE = "inet wgd"
@@ -37,7 +41,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A chain of our table. `hook` is its declaration in nft's language ("" for a regular chain); `other`: it
-    is no chain but a set, map or the like, by nft's word for it, which nobody but a stranger put there."""
+    is no chain but a map or the like, by nft's word for it, which nobody but a stranger put there."""
 
     name: str
     hook: str
@@ -56,62 +60,145 @@ class NftTransaction(Op):
         return tuple(f"nft '{line}'" for line in self.lines)
 
 
-class NftablesKind(Kind[Chain]):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NftElements(Op):
+    """Elements come into sets and go from them, together or not at all. In no language: before libnftables
+    changes one element, it reads the whole set."""
+
+    stage: ClassVar[Stage] = Stage.RULES
+    edits: tuple[SetEdit, ...]
+
+    def commands(self) -> tuple[str, ...]:
+        return tuple(f"nft '{line}'" for edit in self.edits for line in edit.lines(TABLE))
+
+
+Spec = Chain | NamedSet
+
+
+class NftablesKind(Kind[Spec]):
     name = "nftables"
     reads = frozenset({"link", "nftables", "route", "sysctl"})
 
-    def key(self, spec: Chain) -> Hashable:
-        return spec.name
+    def key(self, spec: Spec) -> Hashable:
+        """Chains have their names to themselves; a set may be called like one."""
+        return spec.name if _word(spec) == "chain" else (_word(spec), spec.name)
 
-    def desired(self, config: Config, seen: State) -> Iterable[Chain]:
+    def desired(self, config: Config, seen: State) -> Iterable[Spec]:
         permitted, disguised = flows(config, seen), disguises(config)
         managed = config.managed()
         for interface in config.enabled():
+            name = interface.name
             if interface.forwarding is Forwarding.RULES:
-                yield _forward_chain(
-                    interface, [f for f in permitted if f.interface == interface.name], managed
-                )
-            mine = [d for d in disguised if d.interface == interface.name]
-            if mine:
-                yield Chain(
-                    f"masquerade-{interface.name}", POSTROUTING, tuple(_rule(*_masquerade(d)) for d in mine)
-                )
+                yield from _forwarding(name, [f for f in permitted if f.interface == name], managed)
+            masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
+            if masked:
+                yield Chain(f"masquerade-{name}", POSTROUTING, tuple(masked))
         fence = tuple(_fence(config, seen))
         if fence:
             # Whoever makes this machine a router for others as well (Docker) needs its answers.
             yield Chain(FENCE, FORWARD, (REPLIES, *fence))
 
-    def owns(self, have: Chain, seen: State) -> bool:
+    def owns(self, have: Spec, seen: State) -> bool:
         return True
 
-    def differences(self, want: Chain, have: Chain) -> tuple[tuple[str, str, str], ...]:
-        found = []
-        if want.hook != have.hook:
-            found.append(("hook", have.hook or "none", want.hook))
-        mine, theirs = ([rule.digest for rule in chain.rules] for chain in (want, have))
-        if mine != theirs:
-            missing, extra = len(set(mine) - set(theirs)), len(set(theirs) - set(mine))
-            found.append(("rules", f"{len(theirs)} ({extra} unknown)", f"{len(mine)} ({missing} new)"))
-        return tuple(found)
+    def differences(self, want: Spec, have: Spec) -> tuple[tuple[str, str, str], ...]:
+        if isinstance(want, Chain) and isinstance(have, Chain):
+            mine, theirs = ([rule.digest for rule in chain.rules] for chain in (want, have))
+            return (*_declaration("hook", want.hook, have.hook), *_members("rules", mine, theirs))
+        if isinstance(want, NamedSet) and isinstance(have, NamedSet):
+            found = _members("elements", want.elements, have.elements)
+            return (*_declaration("type", want.type, have.type), *found)
+        raise TypeError("chains and sets never have one key")
 
-    def interface(self, spec: Chain) -> str | None:
+    def interface(self, spec: Spec) -> str | None:
+        if isinstance(spec, NamedSet):
+            return rules.interface_of(spec.name)
         for prefix in ("forward-", "masquerade-"):
             if spec.name.startswith(prefix):
                 return spec.name.removeprefix(prefix)
         return None
 
-    def label(self, spec: Chain) -> str:
-        return f"{spec.other or 'chain'} {TABLE} {spec.name}"
+    def label(self, spec: Spec) -> str:
+        return f"{_word(spec)} {TABLE} {spec.name}"
 
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
         made = [change for change in changes if change.verb is not Verb.DELETE]
         gone = [change for change in changes if change.verb is Verb.DELETE]
-        if made:
-            lines = [f"add table {TABLE}", *(line for change in made for line in _replace(change))]
-            yield NftTransaction(refs=tuple(change.ref for change in made), lines=tuple(lines))
-        if gone:
-            refs = tuple(change.ref for change in gone)
-            yield NftTransaction(refs=refs, lines=_delete(gone, bool(made), seen), deletes=True)
+        chains = [change for change in made if isinstance(change.after, Chain)]
+        sets = [change for change in made if isinstance(change.after, NamedSet)]
+        new = [change for change in sets if not _is_declared(change)]
+        if new:
+            lines = [f"add table {TABLE}", *(line for change in new for line in _declare(change))]
+            yield NftTransaction(refs=tuple(change.ref for change in new), lines=tuple(lines))
+        edits = {change.ref: _edit(change) for change in sets}
+        needs = frozenset(change.ref for change in new)
+        yield from _elements({ref: _before(edit, bool(chains)) for ref, edit in edits.items()}, needs)
+        if chains:
+            lines = [f"add table {TABLE}", *(line for change in chains for line in _replace(change))]
+            refs = tuple(change.ref for change in chains)
+            yield NftTransaction(refs=refs, needs=_missing(chains, seen), lines=tuple(lines))
+            yield from _elements({ref: _after(edit) for ref, edit in edits.items()}, needs)
+        yield from _delete(gone, bool(made), seen)
+
+
+def _word(spec: Spec) -> str:
+    return "set" if isinstance(spec, NamedSet) else spec.other or "chain"
+
+
+def _declaration(field: str, want: str, have: str) -> Iterator[tuple[str, str, str]]:
+    if want != have:
+        yield field, have or "none", want
+
+
+def _members(
+    field: str, want: Sequence[str] | frozenset[bytes], have: Sequence[str] | frozenset[bytes]
+) -> Iterator[tuple[str, str, str]]:
+    if want != have:
+        missing, extra = len({*want} - {*have}), len({*have} - {*want})
+        yield field, f"{len(have)} ({extra} unknown)", f"{len(want)} ({missing} new)"
+
+
+def _is_declared(change: Change) -> bool:
+    return change.before is not None and change.before.type == change.after.type
+
+
+def _declare(change: Change) -> Iterable[str]:
+    if change.before is not None:
+        yield f"delete set {TABLE} {change.before.name}"
+    yield f"add set {TABLE} {change.after.name} {{ {declared(change.after.type)} }}"
+
+
+def _edit(change: Change) -> SetEdit:
+    want: NamedSet = change.after
+    have: frozenset[bytes] = change.before.elements if _is_declared(change) else frozenset()
+    come, go = want.elements - have, have - want.elements
+    return SetEdit(want.name, want.type, tuple(sorted(come)), tuple(sorted(go)))
+
+
+def _before(edit: SetEdit, chains: bool) -> SetEdit:
+    """What of it is done before chains change, if they do. Whoever goes from a set into a rule must never be
+    missing, so what goes goes after; an interval shrinks in one step."""
+    if not chains:
+        return edit
+    return SetEdit(edit.name, edit.type, () if edit.must_be_whole() else edit.add)
+
+
+def _after(edit: SetEdit) -> SetEdit:
+    return SetEdit(edit.name, edit.type, edit.add if edit.must_be_whole() else (), edit.remove)
+
+
+def _elements(edits: dict[Ref, SetEdit], new: frozenset[Ref]) -> Iterable[Op]:
+    some = {ref: edit for ref, edit in edits.items() if edit.add or edit.remove}
+    if some:
+        needs = tuple(ref for ref in some if ref in new)
+        yield NftElements(refs=tuple(some), needs=needs, edits=tuple(some.values()))
+
+
+def _missing(chains: Sequence[Change], seen: State) -> tuple[Ref, ...]:
+    """The sets that the chains' rules look into and that are still to be made."""
+    named = {name for c in chains for rule in c.after.rules for name in re.findall(r" @(\S+)", rule.text)}
+    keys = [("set", name) for name in sorted(named)]
+    return tuple(Ref("nftables", key) for key in keys if key not in seen.of("nftables"))
 
 
 def _replace(change: Change) -> Iterable[str]:
@@ -130,12 +217,22 @@ def _replace(change: Change) -> Iterable[str]:
         yield f"add rule {name} {rule.text}"
 
 
-def _delete(gone: Sequence[Change], others: bool, seen: State) -> tuple[str, ...]:
-    if not others and len(gone) == len(seen.of("nftables")):
-        return (f"delete table {TABLE}",)
-    flushes = [f"flush chain {TABLE} {change.before.name}" for change in gone if not change.before.other]
-    deletes = [f"delete {change.before.other or 'chain'} {TABLE} {change.before.name}" for change in gone]
-    return (*flushes, *deletes)
+def _delete(gone: Sequence[Change], others: bool, seen: State) -> Iterable[Op]:
+    """What rules may look into goes last, and stays while one of the chains could not be changed."""
+    if gone and not others and len(gone) == len(seen.of("nftables")):
+        refs = tuple(change.ref for change in gone)
+        yield NftTransaction(refs=refs, lines=(f"delete table {TABLE}",), deletes=True)
+        return
+    chains = [change for change in gone if _word(change.before) == "chain"]
+    rest = [change for change in gone if _word(change.before) != "chain"]
+    lines = [f"{verb} chain {TABLE} {c.before.name}" for verb in ("flush", "delete") for c in chains]
+    if chains:
+        yield NftTransaction(refs=tuple(c.ref for c in chains), lines=tuple(lines), deletes=True)
+    if rest:
+        needs = tuple(Ref("nftables", key) for key in seen.of("nftables") if isinstance(key, str))
+        lines = [f"delete {_word(change.before)} {TABLE} {change.before.name}" for change in rest]
+        refs = tuple(change.ref for change in rest)
+        yield NftTransaction(refs=refs, needs=needs, lines=tuple(lines), deletes=True)
 
 
 def _rule(text: str, words: str) -> Rule:
@@ -147,87 +244,25 @@ def _rule(text: str, words: str) -> Rule:
 REPLIES = _rule("ct direction reply ct state established,related accept", "replies")
 
 
-def _forward_chain(interface: Interface, permitted: Sequence[Flow], managed: Sequence[str]) -> Chain:
-    name = interface.name
-    rules = [
-        _rule(f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}"),
+def _forwarding(interface: str, permitted: Sequence[Flow], managed: Sequence[str]) -> Iterable[Spec]:
+    texts, sets = rules.accepts(interface, permitted, managed)
+    chain = [
+        _rule(f'iifname != "{interface}" oifname != "{interface}" accept', f"not through {interface}"),
         REPLIES,
         _rule(
             "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
         ),
+        *(_rule(text, words) for text, words in texts),
+        _rule("counter drop", "everything else"),
     ]
-    rules += [_rule(text, flow.words) for flow in permitted for text in _accepts(flow, managed)]
-    rules.append(_rule("counter drop", "everything else"))
-    return Chain(guard(name), FORWARD, tuple(rules))
-
-
-def _accepts(flow: Flow, managed: Sequence[str]) -> Iterable[str]:
-    source = _match("iifname", "saddr", flow.source, flow.version, managed)
-    target = _match("oifname", "daddr", flow.target, flow.version, managed)
-    for ports in _ports(flow.ports, flow.version):
-        yield " ".join(word for word in (_version(flow.version), source, target, ports, "accept") if word)
-
-
-def _version(version: int) -> str:
-    return f"meta nfproto ipv{version}"
-
-
-def _match(device_word: str, address_word: str, place: Place, version: int, managed: Sequence[str]) -> str:
-    if place.device is not None:
-        words = f'{device_word} "{place.device}"'
-    else:
-        words = _unmanaged(device_word, managed)
-    if place.networks:
-        words += f" {_family(version)} {address_word} {_addresses(place.networks)}"
-    return words
-
-
-def _family(version: int) -> str:
-    return "ip" if version == 4 else "ip6"
-
-
-def _addresses(networks: Iterable[IPNetwork]) -> str:
-    return _set(str(network) for network in networks)
-
-
-def _names(devices: Iterable[str]) -> str:
-    return _set(f'"{name}"' for name in devices)
-
-
-def _set(elements: Iterable[str]) -> str:
-    listed = list(elements)
-    return listed[0] if len(listed) == 1 else "{ " + ", ".join(listed) + " }"
-
-
-def _ports(ports: tuple[PortRange, ...], version: int) -> Iterable[str]:
-    """One match for each protocol; a single empty one for no restriction."""
-    if not ports:
-        return ("",)
-    found = []
-    for protocol in ("tcp", "udp"):
-        spans = sorted({(p.first, p.last) for p in ports if p.protocol == protocol})
-        if spans:
-            texts = (str(first) if first == last else f"{first}-{last}" for first, last in _merged(spans))
-            found.append(f"{protocol} dport {_set(texts)}")
-    if any(p.protocol == "icmp" for p in ports):
-        found.append("meta l4proto " + ("icmp" if version == 4 else "ipv6-icmp"))
-    return found
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for first, last in spans:
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return merged
+    yield from sets
+    yield Chain(guard(interface), FORWARD, tuple(chain))
 
 
 def _masquerade(disguise: Disguise) -> tuple[str, str]:
-    words = [f'{_version(disguise.version)} iifname "{disguise.interface}" oifname "{disguise.out}"']
+    words = [f'{rules.version(disguise.version)} iifname "{disguise.interface}" oifname "{disguise.out}"']
     if disguise.networks:
-        words.append(f"{_family(disguise.version)} daddr {_addresses(disguise.networks)}")
+        words.append(rules.match("daddr", disguise.version, disguise.networks))
     return " ".join((*words, "masquerade")), disguise.words
 
 
@@ -235,15 +270,10 @@ def _fence(config: Config, seen: State) -> Iterable[Rule]:
     """What wgd opened, wgd fences: a device that forwards only because of us leads into the tunnel only."""
     places, all_ipv6 = fenced(config, seen)
     managed = config.managed()
-    leaving = _unmanaged("oifname", managed)
+    leaving = rules.unmanaged("oifname", managed)
     for version, device in places:
-        words = (_version(version), f'iifname "{device}"', leaving, "counter drop")
+        words = (rules.version(version), f'iifname "{device}"', leaving, "counter drop")
         yield _rule(" ".join(filter(None, words)), f"{device} forwards for wgd only")
     if all_ipv6:
-        words = (_version(6), _unmanaged("iifname", managed), leaving, "counter drop")
+        words = (rules.version(6), rules.unmanaged("iifname", managed), leaving, "counter drop")
         yield _rule(" ".join(filter(None, words)), "IPv6 forwarding is on for wgd only")
-
-
-def _unmanaged(device_word: str, managed: Sequence[str]) -> str:
-    """Matches devices that wgd does not manage; with none managed there is nothing to say."""
-    return f"{device_word} != {_names(managed)}" if managed else ""
