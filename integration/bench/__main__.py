@@ -1,0 +1,111 @@
+"""`make bench`: what wgd and other tools cost against the number of peers, on a kernel with WireGuard.
+
+BENCH_SIZES=10,100 measures those numbers of peers only, in some minutes. A whole run leaves benchmark.md,
+.json and .svg in docs/, one with other sizes in build/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from integration.bench.idle import Idle
+from integration.bench.measure import SIZES
+from integration.bench.picture import svg
+from integration.bench.samples import Case, Samples
+from integration.bench.table import markdown
+
+LANE = Path("integration/lanes/run-uml")
+LIMITS = {"SECONDS_AT_MOST": "3600", "MEMORY": "6G"}
+
+
+def main() -> int:
+    here = _kernel_has_wireguard()
+    sizes = _sizes()
+    waits = _json([sys.executable, "-m", "integration.bench.cli"])
+    lane = [] if here else [str(LANE)]
+    found = _json([*lane, sys.executable, "-m", "integration.bench.measure", *map(str, sizes)])
+    if waits is None or found is None:
+        return 1
+    whole = {"machine": machine(found["kernel"], here), **found, "commands": waits}
+    folder = Path("docs" if sizes == SIZES else "build")
+    folder.mkdir(exist_ok=True)
+    page = _page(whole)
+    (folder / "benchmark.json").write_text(json.dumps(whole, indent=1) + "\n")
+    (folder / "benchmark.md").write_text(page)
+    (folder / "benchmark.svg").write_text(svg(_samples(whole), whole["machine"]))
+    print(page)
+    return 0
+
+
+def _sizes() -> Sequence[int]:
+    given = os.environ.get("BENCH_SIZES", "")
+    return tuple(int(word) for word in given.split(",")) if given else SIZES
+
+
+def _json(argv: Sequence[str]) -> Any:
+    """The last line, read; on its way, what it says is shown. None if it did not come to its end."""
+    found = None
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env={**os.environ, **LIMITS}) as running:
+        assert running.stdout
+        for line in running.stdout:
+            if line.startswith("{"):
+                found = json.loads(line)
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
+    return found if running.returncode == 0 else None
+
+
+def _samples(found: Mapping[str, Any]) -> Samples:
+    samples = Samples()
+    for one in found["samples"]:
+        for milliseconds in one["milliseconds"]:
+            samples.add(Case(one["what"], one["who"], one["peers"]), milliseconds, one["starts"])
+    return samples
+
+
+def _page(found: Mapping[str, Any]) -> str:
+    """benchmark.md, from what benchmark.json holds."""
+    head = f"# Benchmark\n\n{found['machine']} {found['seconds'] / 60:.0f} minutes in all."
+    idle = [Idle(**one) for one in found["idle"]]
+    return markdown(
+        f"{head}\n\n![cost against the number of peers](benchmark.svg)",
+        _samples(found),
+        idle,
+        found["commands"],
+        found["left_out"],
+    )
+
+
+def machine(kernel: str, here: bool) -> str:
+    """Where this was measured, in words."""
+    where = f"Linux {kernel}"
+    if not here:
+        where = f"A user-mode Linux {kernel} on one processor (system calls and processes are dear there), on"
+        where += f" Linux {os.uname().release}"
+    processor = f"{os.cpu_count()} × {_processor()}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{where}, {processor}, {memory:.0f} GiB; Python {platform.python_version()}."
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _kernel_has_wireguard() -> bool:
+    aside = ("unshare", "-nm") if os.geteuid() == 0 else ("unshare", "-Urnm")
+    add = ("ip", "link", "add", "wg0", "type", "wireguard")
+    return subprocess.run((*aside, *add), stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""wgd's side: a host with its daemon, whose files are one or many; edits, and when the kernel has them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import IO
+
+from integration.bench import network
+from integration.bench.events import Expected, expected
+from integration.bench.network import Crowd, Edit
+from integration.bench.watch import MOST, TooLong, Watch
+from integration.bench.words import DROP_INS, ONE_FILE
+from integration.host import Host
+from wgd.pacer import FILES
+
+FILE, FOLDER = "/etc/wgd/wg0.toml", "/etc/wgd/wg0.d"
+_READY = "@wgd-bench"
+_PASS = re.compile(r'"pass":\{[^}]*\}')
+_NUMBER = r'"{}":([0-9.e+-]+)'
+_ENOUGH = 1 << 20
+"""Characters of status.json within which all stands that is not about single peers."""
+
+
+class Ours:
+    """The network `crowd` on a host of its own, under wgd."""
+
+    def __init__(self, who: str, peers: int) -> None:
+        self.who, self.crowd = who, Crowd(peers)
+        self.host = Host(f"wgd-{peers}")
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._watch: Watch | None = None
+        self.host.write("/etc/wgd/keys/wg0.key", self.host.run("wg", "genkey"), mode=0o640)
+        self._write_all()
+
+    def close(self) -> None:
+        if self._watch:
+            self._watch.close()
+        self.host.close()
+
+    # From nothing, and again
+
+    def cold(self) -> float:
+        """Milliseconds from starting the daemon on an empty machine until it reports that all is right."""
+        self.stop()
+        for argv in (("ip", "link", "del", "wg0"), ("nft", "delete", "table", "inet", "wgd")):
+            self.host.attempt(*argv)
+        self.host.run("find", "/run/wgd", "/var/lib/wgd", "-mindepth", "1", "-delete")
+        return self.start()
+
+    def restart(self) -> float:
+        """The same where everything is as it should be."""
+        self.stop()
+        return self.start()
+
+    def start(self) -> float:
+        """Milliseconds from starting the daemon until it tells the service manager that it is ready."""
+        with self.host.inside():
+            ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            ready.bind("\0" + _READY[1:])
+            began = time.perf_counter()
+            self._daemon = subprocess.Popen(
+                ("setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "wgd", "run"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "NOTIFY_SOCKET": _READY},
+            )
+        assert self._daemon.stdout
+        took = _ready_after(ready, self._daemon.stdout, began)
+        self._watch, self._ready = Watch(self.host, self._daemon.stdout, ready), ready
+        self.rest()
+        if not self.in_sync():
+            raise TooLong("wgd says that it is ready, and that something differs")
+        return took
+
+    def stop(self) -> None:
+        if self._daemon is None or self._watch is None:
+            return
+        self._daemon.send_signal(signal.SIGTERM)
+        while self._daemon.poll() is None:
+            self._watch.pump(0.01)
+        self._watch.close()
+        assert self._daemon.stdout
+        self._daemon.stdout.close()
+        self._ready.close()
+        self._daemon = self._watch = None
+
+    # Edits
+
+    def edit(self, edits: Sequence[Edit]) -> tuple[float, float]:
+        """Milliseconds from the last rename until the kernel has it, without the time that wgd waits for a
+        save to end (`wgd.pacer.FILES`); and of processor time until it has looked at everything again."""
+        self.crowd.apply(edits)
+        with self.host.inside():
+            waiting = self._prepare(edits)
+            self.watch.forget()
+            before = self.computed()
+            for new, place in waiting:
+                new.replace(place)
+            renamed = time.perf_counter()
+        at = self.watch.when(expected(edits), self.computed)
+        spent = self.computed() - before
+        self._verify(edits)
+        return (at - renamed - FILES.quiet) * 1000, spent * 1000
+
+    def _verify(self, edits: Iterable[Edit]) -> None:
+        """What the log says of peers, `wg` has to say, too."""
+        shown = set(self.host.run("wg", "show", "wg0", "allowed-ips").splitlines())
+        for edit in edits:
+            wanted = f"{edit.after.key}\t{edit.after.address}/32" if edit.after else ""
+            had = f"{edit.before.key}\t{edit.before.address}/32" if edit.before else ""
+            if (wanted and wanted not in shown) or (had != wanted and had in shown):
+                raise TooLong(f"wg does not show it: {edit}")
+
+    def _prepare(self, edits: Iterable[Edit]) -> list[tuple[Path, Path]]:
+        """Files ready to be renamed. A drop-in of a peer that goes is saved empty: if its file went, wgd
+        would wait five seconds for it to come back."""
+        beside = Path("/etc/wgd/keys")
+        if self.who == ONE_FILE:
+            new = beside / "new"
+            new.write_text(network.one_file(self.crowd))
+            return [(new, Path(FILE))]
+        waiting = []
+        for number, edit in enumerate(edits):
+            one = edit.after or edit.before
+            assert one
+            new = beside / f"new-{number}"
+            new.write_text(network.member_toml(edit.after) if edit.after else "")
+            waiting.append((new, _drop_in(one.name)))
+        return waiting
+
+    def _write_all(self) -> None:
+        with self.host.inside():
+            if self.who == ONE_FILE:
+                Path(FILE).write_text(network.one_file(self.crowd))
+                return
+            assert self.who == DROP_INS
+            Path(FOLDER).mkdir()
+            Path(FILE).write_text(network.interface_toml() + network.gateway_toml(self.crowd.gateway))
+            for member in self.crowd.members.values():
+                _drop_in(member.name).write_text(network.member_toml(member))
+
+    # Passes
+
+    def nothing(self) -> tuple[float, float]:
+        """Milliseconds of one pass that finds nothing to do, by wgd's own account; and of processor time for
+        it, what wakes it and what it tells. A strange interface's alias wakes it."""
+        if self.host.attempt("ip", "link", "add", "alien", "type", "dummy").returncode == 0:
+            self.host.run("ip", "link", "set", "alien", "addrgenmode", "none", "up")  # down, it tells nothing
+            self.rest()
+        count, before = self.passes(), self.computed()
+        self.host.run("ip", "link", "set", "alien", "alias", f"after-{count}")
+        self.rest()
+        if self.passes() == count:
+            raise TooLong("a new alias did not make wgd look")
+        return self.told("seconds") * 1000, (self.computed() - before) * 1000
+
+    def drift(self, address: str) -> float:
+        """Milliseconds from the moment a route is removed until it is back, both as the kernel tells."""
+        packed = frozenset({IPv4Address(address).packed})
+        self.watch.forget()
+        self.host.run("ip", "route", "del", f"{address}/32", "dev", "wg0")
+        back = self.watch.when(Expected(routes_come=packed), self.computed)
+        gone = self.watch.when(Expected(routes_gone=packed), self.computed)
+        return (back - gone) * 1000
+
+    def rest(self) -> None:
+        self.watch.rest(self.computed)
+
+    # What can be known of it
+
+    @property
+    def watch(self) -> Watch:
+        assert self._watch, "the daemon does not run"
+        return self._watch
+
+    @property
+    def pid(self) -> int:
+        assert self._daemon, "the daemon does not run"
+        return self._daemon.pid
+
+    def computed(self) -> float:
+        """Seconds of processor time of all its threads."""
+        return time.clock_gettime(~self.pid << 3 | 2)  # CPUCLOCK_SCHED of another process
+
+    def passes(self) -> int:
+        return int(self.told("count"))
+
+    def told(self, key: str) -> float:
+        """A number that the daemon reports of its last pass."""
+        found = _PASS.search(self._report())
+        number = re.search(_NUMBER.format(key), found[0] if found else "")
+        if number is None:
+            raise TooLong(f"wgd's report says nothing of {key}")
+        return float(number[1])
+
+    def in_sync(self) -> bool:
+        return '"in_sync":true' in self._report()
+
+    def _report(self) -> str:
+        with self.host.inside(), Path("/run/wgd/status.json").open() as file:
+            return file.read(_ENOUGH)
+
+
+def _ready_after(ready: socket.socket, output: IO[bytes], began: float) -> float:
+    """Milliseconds until it says so. Its output is taken meanwhile: a full pipe would hold it."""
+    ready.settimeout(0.005)
+    os.set_blocking(output.fileno(), False)
+    said = b""
+    while time.perf_counter() < began + MOST:
+        said += output.read() or b""
+        try:
+            if b"READY=1" in ready.recv(4096):
+                return (time.perf_counter() - began) * 1000
+        except TimeoutError:
+            continue
+    raise TooLong(f"wgd does not become ready: {said[-2000:].decode(errors='replace')}")
+
+
+def _drop_in(name: str) -> Path:
+    return Path(FOLDER, f"{name}.toml")
