@@ -17,6 +17,7 @@ ROWS = {
     "wgd.__main__": 5,
     "wgd.cli": 5,
     "wgd.daemon": 4,
+    "wgd.telling": 4,
     "wgd.importer": 4,
     "wgd.exporter": 4,
     "wgd.log": 4,

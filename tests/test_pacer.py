@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
+from wgd.pacer import AT_ONCE, FILES, KERNEL, NEWS, Pacer, Telling
 
 
 def ran_at(now: float, converged: bool = True, took: float = 0.001) -> Pacer:
@@ -82,7 +82,7 @@ def test_passes_without_a_reason_cost_at_most_one_per_cent(took: float) -> None:
 @given(took=st.floats(0, 5), telling=st.floats(0, 5))
 def test_what_telling_took_counts(took: float, telling: float) -> None:
     pacer = ran_at(200.0, took=took)
-    pacer.told(200.0 + telling)
+    pacer.told(telling)
     assert took + telling <= 0.01 * (pacer.due() - 200.0) + 1e-6
 
 
@@ -104,3 +104,31 @@ def test_no_event_waits_longer_than_its_longest(gaps: list[float]) -> None:
         pacer.touch(FILES, now)
         first = now if first is None else first
         assert pacer.due() <= first + FILES.longest
+
+
+def test_news_are_told_at_once_and_only_once() -> None:
+    telling = Telling()
+    assert telling.due() == math.inf
+    telling.news(hurry=False)
+    assert telling.due() < 0
+    telling.told(100.0, 100.1)
+    assert telling.due() == math.inf
+
+
+@given(took=st.floats(0, 5))
+def test_telling_of_one_change_after_the_other_leaves_room_for_the_changes(took: float) -> None:
+    telling = Telling()
+    telling.told(100.0, 100.0 + took)
+    telling.news(hurry=False)
+    assert took <= NEWS * (telling.due() - 100.0) + 1e-6
+
+
+def test_who_waits_for_the_news_has_them_at_once() -> None:
+    telling = Telling()
+    telling.told(100.0, 101.0)
+    telling.news(hurry=True)
+    telling.news(hurry=False)
+    assert telling.due() < 0
+    telling.told(101.0, 102.0)
+    telling.news(hurry=False)
+    assert telling.due() > 102.0

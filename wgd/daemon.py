@@ -7,6 +7,7 @@ Sources only say "this may have changed"; what is true is read again. Nothing he
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import selectors
@@ -18,36 +19,38 @@ from typing import Any
 
 import structlog
 
-from wgd import log, report
+from wgd import log
 from wgd.config.document import Config
 from wgd.edit import edit_plan
 from wgd.endpoints import to_ask_again
-from wgd.errors import ConfigError, KernelError, Problem, Severity
+from wgd.errors import ConfigError, KernelError
 from wgd.kernel.linux import LinuxKernel
-from wgd.kernel.nftables import foreign_forward_drops
 from wgd.mending import Mending, at_rest
-from wgd.model import Conflict, Foreign, Outcome, Plan, Report
-from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer
+from wgd.model import Plan, Report, State
+from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer, Telling
 from wgd.plan import Memo
 from wgd.reconcile import deletes_more, reconcile
-from wgd.rivals import named
 from wgd.silence import Listener
-from wgd.sources import dns, lock, notify, others
+from wgd.sources import dns, lock, notify
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.netlink import NetlinkEvents
-from wgd.sources.statusfile import StatusFile, recent_repairs
+from wgd.sources.statusfile import recent_repairs
+from wgd.telling import Teller
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
 LOOK = 60.0
 """Seconds after which all files are looked at, whatever events told of them."""
+TIDY, TIDY_COST = 60.0, 0.001
+"""Seconds between two looks for garbage, more if looking takes more than that share of one core."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(directories: Directories) -> int:
     """Keep the machine as the files say until SIGTERM. Raises UsageError if somebody else does already."""
     log.configure()
+    gc.disable()  # see `_tidy`
     with lock.acquire() as held:
         Daemon(directories, held).run()
     return 0
@@ -76,11 +79,11 @@ class Daemon:
         self._stopping = False
         self._reloads = self._read_for = 0
         self._passes = 0
-        self._told: frozenset[Conflict] = frozenset()
-        self._left_over: frozenset[Foreign] = frozenset()
         self._mending = Mending(recent_repairs(directories.run))
-        self._status = StatusFile(directories.run)
-        self._told_peers = report.PeerValues()
+        self._teller, self._telling = Teller(directories.run), Telling()
+        self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
+        self._took, self._told_for = 0.0, -1
+        self._tidy_next = -math.inf
 
     def run(self) -> None:
         """Reconcile, wait, reconcile, until told to stop."""
@@ -90,6 +93,8 @@ class Daemon:
             while not self._stopping:
                 if time.monotonic() >= self._due():
                     self._pass()
+                elif time.monotonic() >= self._telling.due():
+                    self._tell()
                 self._wait()
         finally:
             notify.notify(STOPPING=1)
@@ -149,7 +154,7 @@ class Daemon:
         now = time.monotonic()
         watching = self._watch.alive()
         longest = (notify.watchdog_interval() or 60.0) if watching else UNWATCHED
-        until = min(self._due(), self._loaded.deadline, now + longest)
+        until = min(self._due(), self._telling.due(), self._loaded.deadline, now + longest)
         for key, _ in self._selector.select(max(0.0, until - now)):
             key.data()
         if time.monotonic() >= self._loaded.deadline:
@@ -175,7 +180,6 @@ class Daemon:
         ended = time.monotonic()
         self._pacer.ran(started, ended, at_rest(done), changed=bool(done.outcomes))
         self._after(done, ended - started)
-        self._pacer.told(time.monotonic())
 
     def _reconcile(self) -> Report:
         config = self._loaded.config
@@ -187,7 +191,7 @@ class Daemon:
             config,
             self._resolver.answers(),
             time.time(),
-            self._tell,
+            self._teller.outcome,
             self._events.stale,
             self._mending.withheld(config, time.monotonic()),
             lambda seen: self._listener.listen(seen, time.monotonic()),
@@ -210,10 +214,8 @@ class Daemon:
         self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
-        before = self._loaded.problems
         self._loaded = self._files.load(time.time(), now, self._touched(everything, now))
-        if self._loaded.problems != before:
-            self._tell_problems(self._loaded.problems)
+        self._teller.files(self._loaded)
 
     def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
@@ -226,17 +228,15 @@ class Daemon:
     def _after(self, done: Report, took: float) -> None:
         if not deletes_more(done):
             self._accept()
-        conflicts = done.plan.conflicts
-        rivals = others.among(self._loaded.config, done.seen) if conflicts else ()
-        self._tell_conflicts(named(conflicts, rivals))
-        self._tell_left_over(done.plan.foreign)
+        self._teller.in_the_way(self._loaded, done)
         for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
             self._log.warning(line)
         if not at_rest(done) and done.outcomes:
             self._log.warning(
                 "did not converge", left=len(done.residue.changes), again_in=f"{self._pacer.backoff():.0f} s"
             )
-        self._write_status(done, took)
+        self._last, self._took = (self._loaded, done), took
+        self._telling.news(hurry=self._read_for != self._told_for)
 
     def _accept(self) -> None:
         try:
@@ -244,67 +244,30 @@ class Daemon:
         except OSError as error:
             self._log.error(f"{self._directories.state} cannot keep the accepted copies: {error.strerror}")
 
-    # What we tell.
+    # What can wait until nothing else is due.
 
-    def _tell(self, outcome: Outcome) -> None:
-        for command in outcome.op.commands():
-            if outcome.ok:
-                self._log.info(command)
-            else:
-                why = outcome.error or f"skipped, since {outcome.skipped} failed"
-                self._log.error(command, failed=why)
-
-    def _tell_problems(self, problems: tuple[Problem, ...]) -> None:
-        for problem in problems:
-            tell = self._log.error if problem.severity is Severity.ERROR else self._log.warning
-            tell(str(problem).replace("\n    hint", "; hint"))
-        for name in sorted(self._loaded.frozen):
-            self._log.error(f"{name} stays as last accepted until its files are mended")
-        for name in sorted(self._loaded.config.held):
-            self._log.error(f"{name} is left alone until its files are mended")
-        if not problems:
-            self._log.info("the files are all right")
-
-    def _tell_conflicts(self, conflicts: tuple[Conflict, ...]) -> None:
-        """Each once, not every pass."""
-        for conflict in conflicts:
-            if conflict not in self._told:
-                self._log.warning(f"conflict: {conflict.label}: {conflict.reason}", hint=conflict.hint)
-        self._told = frozenset(conflicts)
-
-    def _tell_left_over(self, foreign: tuple[Foreign, ...]) -> None:
-        left = frozenset(link for link in foreign if link.ref.kind == "link")
-        for link in left - self._left_over:
-            self._log.warning(f"left alone: {link.label}")
-        self._left_over = left
-
-    def _warnings(self) -> tuple[str, ...]:
-        """Who else drops what wgd forwards, if it forwards anything."""
-        forwards = any(interface.forwards for interface in self._loaded.config.enabled())
-        return tuple(map(str, foreign_forward_drops())) if forwards else ()
-
-    def _write_status(self, done: Report, took: float) -> None:
-        value = report.status(
-            self._loaded.config,
-            done.seen,
-            done.residue,
-            problems=self._loaded.problems,
-            frozen=self._loaded.frozen,
-            warnings=self._warnings(),
-            failures=done.outcomes,
-            rivals=others.among(self._loaded.config, done.seen),
-            told=self._told_peers,
-        )
-        value["pass"] = {
+    def _tell(self) -> None:
+        """The status of the last pass."""
+        started = time.monotonic()
+        about = {
             "pid": os.getpid(),
             "count": self._passes,
             "reloads": self._read_for,
-            "seconds": took,
+            "seconds": self._took,
             "interval": self._pacer.patience(),
         }
-        value |= self._mending.values(time.monotonic(), time.time())
-        try:
-            self._status.write(value)
-        except OSError as error:
-            self._log.error(f"{self._directories.run} cannot hold status.json: {error.strerror}")
-        notify.notify(READY=1, STATUS=report.summary(value))
+        self._teller.status(*self._last, {"pass": about, **self._mending.values(started, time.time())})
+        self._told_for = self._read_for
+        ended = time.monotonic()
+        self._telling.told(started, ended)
+        self._pacer.told(ended - started)
+        self._tidy(ended)
+
+    def _tidy(self, now: float) -> None:
+        """Look for garbage that refers to itself; all else goes by itself. Left alone, the interpreter would
+        look while somebody waits."""
+        if now < self._tidy_next:
+            return
+        gc.collect()
+        ended = time.monotonic()
+        self._tidy_next = ended + max(TIDY, (ended - now) / TIDY_COST)

@@ -30,6 +30,8 @@ KERNEL = Patience(0.005, 0.05)
 """A repair should come before anybody's packet is missed. While passes fail it waits, up to `CALM`: what
 we try makes events too."""
 AT_ONCE = Patience(0.0, 0.0)
+NEWS = 0.05
+"""The share of one core that telling may take while one change follows the other."""
 
 
 @dataclass(slots=True)
@@ -73,9 +75,9 @@ class Pacer:
         self._failures, self._ended = 0 if converged else self._failures + 1, ended
         self._next = ended + (self.backoff() if self._failures else self.interval())
 
-    def told(self, ended: float) -> None:
-        """What the pass did has been told: that is a part of what it costs."""
-        self._telling = ended - self._ended
+    def told(self, took: float) -> None:
+        """What the pass found has been told: that is a part of what it costs."""
+        self._telling = took
         if not self._failures:
             self._next = self._ended + self.interval()
 
@@ -90,3 +92,28 @@ class Pacer:
     def backoff(self) -> float:
         """Seconds until the next try after so many that did not converge."""
         return float(min(self.backoff_most, self.backoff_first * 2 ** (self._failures - 1)))
+
+
+@dataclass(slots=True)
+class Telling:
+    """When to tell what is new: when nothing else is to do, and not so often that what comes next would wait
+    for it, unless somebody waits for the news."""
+
+    _news: bool = False
+    _hurry: bool = False
+    _rested: float = -math.inf
+
+    def news(self, hurry: bool) -> None:
+        """There is something to tell; `hurry`: somebody waits for it."""
+        self._news, self._hurry = True, self._hurry or hurry
+
+    def due(self) -> float:
+        """When to tell it; inf: there is nothing new."""
+        if not self._news:
+            return math.inf
+        return -math.inf if self._hurry else self._rested
+
+    def told(self, started: float, ended: float) -> None:
+        """All that was new then has been told."""
+        self._news = self._hurry = False
+        self._rested = ended + (ended - started) / NEWS

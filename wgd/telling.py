@@ -1,0 +1,96 @@
+"""What the daemon tells: the log, each thing once, and the status for whoever asks.
+
+It decides nothing. What it says of the network must come from the last look at it, never from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from wgd import report
+from wgd.errors import Problem, Severity
+from wgd.kernel.nftables import foreign_forward_drops
+from wgd.model import Conflict, Foreign, Outcome, Report
+from wgd.rivals import named
+from wgd.sources import notify, others
+from wgd.sources.files import Loaded
+from wgd.sources.statusfile import StatusFile
+
+
+class Teller:
+    """Remembers what was told, so as not to say it again."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._log: Any = structlog.get_logger()
+        self._run_dir = run_dir
+        self._status = StatusFile(run_dir)
+        self._peers = report.PeerValues()
+        self._problems: tuple[Problem, ...] = ()
+        self._conflicts: frozenset[Conflict] = frozenset()
+        self._left_over: frozenset[Foreign] = frozenset()
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The commands of an op, as they are run."""
+        for command in outcome.op.commands():
+            if outcome.ok:
+                self._log.info(command)
+            else:
+                why = outcome.error or f"skipped, since {outcome.skipped} failed"
+                self._log.error(command, failed=why)
+
+    def files(self, loaded: Loaded) -> None:
+        """What is wrong with them, if that is another thing than before."""
+        if loaded.problems == self._problems:
+            return
+        self._problems = loaded.problems
+        for problem in loaded.problems:
+            tell = self._log.error if problem.severity is Severity.ERROR else self._log.warning
+            tell(str(problem).replace("\n    hint", "; hint"))
+        for name in sorted(loaded.frozen):
+            self._log.error(f"{name} stays as last accepted until its files are mended")
+        for name in sorted(loaded.config.held):
+            self._log.error(f"{name} is left alone until its files are mended")
+        if not loaded.problems:
+            self._log.info("the files are all right")
+
+    def in_the_way(self, loaded: Loaded, done: Report) -> None:
+        """The conflicts, and the interfaces that nobody explains."""
+        found = done.plan.conflicts
+        conflicts = named(found, others.among(loaded.config, done.seen)) if found else ()
+        for conflict in conflicts:
+            if conflict not in self._conflicts:
+                self._log.warning(f"conflict: {conflict.label}: {conflict.reason}", hint=conflict.hint)
+        self._conflicts = frozenset(conflicts)
+        left = frozenset(link for link in done.plan.foreign if link.ref.kind == "link")
+        for link in left - self._left_over:
+            self._log.warning(f"left alone: {link.label}")
+        self._left_over = left
+
+    def status(self, loaded: Loaded, done: Report, more: Mapping[str, Any]) -> None:
+        """`status.json`, with what only a daemon knows (`more`), and a line for the service manager."""
+        value = report.status(
+            loaded.config,
+            done.seen,
+            done.residue,
+            problems=loaded.problems,
+            frozen=loaded.frozen,
+            warnings=_warnings(loaded),
+            failures=done.outcomes,
+            rivals=others.among(loaded.config, done.seen),
+            told=self._peers,
+        )
+        try:
+            self._status.write({**value, **more})
+        except OSError as error:
+            self._log.error(f"{self._run_dir} cannot hold status.json: {error.strerror}")
+        notify.notify(READY=1, STATUS=report.summary(value))
+
+
+def _warnings(loaded: Loaded) -> tuple[str, ...]:
+    """Who else drops what wgd forwards, if it forwards anything."""
+    forwards = any(interface.forwards for interface in loaded.config.enabled())
+    return tuple(map(str, foreign_forward_drops())) if forwards else ()
