@@ -3,11 +3,11 @@
 # make check     style, types and the tests that need no kernel
 # make bench     what wgd and other tools cost with 10 to 50,000 peers (20 minutes; BENCH_SIZES=10,100: a few)
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
-# make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator on all hosts of the network
+# make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator, on a kernel with WireGuard
 # make bench-disruption  what a running connection notices of wgd and of other tools (half an hour)
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
-# make test-vm   the tests on Debian's own kernel in an emulated machine
+# make test-vm   the tests on Debian's own kernel in an emulated machine; KERNEL=trixie-backports: on a newer one
 # make clean     removes what these made here (a kernel that was built stays in ~/.cache/wgd)
 #
 # The first four work on a fresh Debian 12 or Ubuntu 22.04 and later: what is missing is installed, and said.
@@ -43,6 +43,7 @@ bench-repair: $(READY)
 	@.venv/bin/python -m integration.bench_repair
 
 soak: $(READY)
+	@integration/prepare run uml
 	@.venv/bin/python -m integration.soak
 
 lint: $(READY)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from integration.host import Host
+from integration.kernel import has_wireguard
 from integration.lab import Lab
 from integration.namespaces import NoNamespaces, isolate
 
@@ -23,12 +24,15 @@ NEEDS_A_MACHINE = Path(__file__).parent / "systemd"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lane", choices=LANES, help="kernel where there is WireGuard in it, else userspace")
     parser.addoption(
-        "--thorough", action="store_true", help="every point of a crash, 2,000 transitions: minutes"
+        "--thorough",
+        action="store_true",
+        help="every point of a crash, 2,000 transitions, what takes its time by its meaning: minutes",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "lane(name): runs in this lane only")
+    config.addinivalue_line("markers", "thorough: runs with --thorough only")
     lane = config.getoption("lane")
     if lane == "systemd":
         return
@@ -37,17 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except NoNamespaces as error:
         raise pytest.UsageError(str(error)) from error
     if lane is None:
-        config.option.lane = "kernel" if kernel_has_wireguard() else "userspace"
-    elif lane == "kernel" and not kernel_has_wireguard():
+        config.option.lane = "kernel" if has_wireguard() else "userspace"
+    elif lane == "kernel" and not has_wireguard():
         raise pytest.UsageError("this kernel has no WireGuard: integration/run uml brings one that has")
-
-
-def kernel_has_wireguard() -> bool:
-    probe = Host("probe")
-    try:
-        return probe.attempt("ip", "link", "add", "wg0", "type", "wireguard").returncode == 0
-    finally:
-        probe.close()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -65,12 +61,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    lane = config.getoption("lane")
-    elsewhere = [
-        item for item in items if any(lane not in marker.args for marker in item.iter_markers("lane"))
-    ]
+    elsewhere = [item for item in items if not _has_its_place(item, config)]
     config.hook.pytest_deselected(items=elsewhere)
     items[:] = [item for item in items if item not in elsewhere]
+
+
+def _has_its_place(item: pytest.Item, config: pytest.Config) -> bool:
+    lanes = [marker.args for marker in item.iter_markers("lane")]
+    wanted = config.getoption("thorough") or item.get_closest_marker("thorough") is None
+    return bool(wanted) and all(config.getoption("lane") in names for names in lanes)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """`make bench-disruption`: runs the bench on a kernel with WireGuard, prints the table and keeps it.
 
-`--quick` does a little of everything. `--here` takes this kernel as it is: without WireGuard of its own, that
-is wireguard-go. The table stands in build/ afterwards, as Markdown and as JSON.
+`--quick` does a little of everything, `--only NAME` measures one tool. `--here` takes this kernel as it is:
+without WireGuard of its own, that is wireguard-go. The table stands in build/ afterwards, as Markdown and as
+JSON; a whole one in docs/disruption.md, too.
 """
 
 from __future__ import annotations
@@ -13,20 +14,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-LANE = Path("integration/lanes/run-uml")
+from integration.kernel import LANE, has_wireguard
+
 AT_MOST = 5400
 """Seconds for a whole run; a full one takes about half of that."""
-FOLDER = Path("build")
+FOLDER, DOCUMENT = Path("build"), Path("docs/disruption.md")
+TITLE = """\
+# What a running connection notices
+
+One whole run of `make bench-disruption`, as it printed it.
+
+"""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="integration.disruption", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a little of everything, in some minutes")
     parser.add_argument("--here", action="store_true", help="this kernel, or wireguard-go on it")
+    parser.add_argument("--only", default="", help="tools with this in their name, such as networkd")
     options = parser.parse_args()
-    measure = [sys.executable, "-m", "integration.disruption.measure", *(["--quick"] * options.quick)]
-    if not options.here and not _kernel_has_wireguard():
-        measure.insert(0, str(LANE))
+    scale = "quick" if options.quick else "full"
+    measure = [sys.executable, "-m", "integration.disruption.measure", scale, options.only]
+    if not options.here and not has_wireguard():
+        measure.insert(0, LANE)
     findings = _findings(measure)
     if findings is None:
         return 1
@@ -34,6 +44,8 @@ def main() -> int:
     markdown = findings.pop("markdown")
     (FOLDER / "disruption.md").write_text(markdown)
     (FOLDER / "disruption.json").write_text(json.dumps(findings, indent=1) + "\n")
+    if not options.quick and not options.only:
+        DOCUMENT.write_text(TITLE + markdown)
     print(markdown)
     return 0
 
@@ -50,12 +62,6 @@ def _findings(measure: list[str]) -> dict[str, str] | None:
             else:
                 print(line, end="", file=sys.stderr, flush=True)
     return found if running.returncode == 0 else None
-
-
-def _kernel_has_wireguard() -> bool:
-    aside = ("unshare", "-nm") if os.geteuid() == 0 else ("unshare", "-Urnm")
-    add = ("ip", "link", "add", "wg0", "type", "wireguard")
-    return subprocess.run((*aside, *add), stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from integration.disruption import networkd_tool
 from integration.disruption.arena import HOSTS, Arena, Result
 from integration.disruption.edits import random_edits
 from integration.disruption.networkd_tool import NetworkdTool
-from integration.disruption.operations import Operation, named
+from integration.disruption.operations import named
 from integration.disruption.stream import LONGEST_WAY, Losses
-from integration.disruption.tools import QuickTool, ScriptTool
+from integration.disruption.tools import QuickTool, ScriptTool, Tool
 from integration.disruption.wgd_tool import WgdTool
 from integration.host import Host
 
@@ -59,6 +59,7 @@ FULL = Scale(idle=15, edits=1000, edits_by_hand=120, floods=60, thorough=True)
 QUICK = Scale(idle=5, edits=36, edits_by_hand=12, floods=6, thorough=False)
 
 
+@runtime_checkable
 class Daemon(Protocol):
     """A tool of which something goes on running."""
 
@@ -69,65 +70,64 @@ class Daemon(Protocol):
 
 
 class Contest:
-    """A lab for every tool."""
+    """A lab for every tool, or for those only that have `only` in their name."""
 
-    def __init__(self, scratch: Path, ending: ExitStack) -> None:
-        self.wgd_tool = WgdTool(scratch)
-        self.wgd = Arena(self.wgd_tool, ending)
-        self.sync = Arena(ScriptTool("syncconf"), ending)
-        self.slow = [Arena(ScriptTool("setconf"), ending), Arena(QuickTool(), ending)]
-        self.daemons: list[tuple[Arena, Daemon]] = [(self.wgd, self.wgd_tool)]
-        if networkd_tool.can_run():
-            networkd = NetworkdTool(scratch)
-            self.slow.append(Arena(networkd, ending))
-            self.daemons.append((self.slow[-1], networkd))
-        self.tools = [arena.tool.name for arena in (self.wgd, self.sync, *self.slow)]
+    def __init__(self, scratch: Path, ending: ExitStack, only: str = "") -> None:
+        def arenas(*tools: Tool) -> list[Arena]:
+            return [Arena(tool, ending) for tool in tools if only in tool.name]
+
+        networkd = [NetworkdTool(scratch)] if networkd_tool.can_run() else []
+        self.quick = arenas(WgdTool(scratch), ScriptTool("syncconf"))
+        self.slow = arenas(ScriptTool("setconf"), QuickTool(), *networkd)
+        self.arenas = (*self.quick, *self.slow)
 
     def idle(self, seconds: float) -> Iterator[Result]:
-        for arena in (self.wgd, self.sync, *self.slow):
+        for arena in self.arenas:
             yield arena.idle(seconds)
 
     def operations(self, scale: Scale) -> Iterator[Result]:
         """Every named operation on both hosts."""
         for name in HOSTS:
-            for index, operation in enumerate(named(self.wgd.base[name])):
-                yield self.wgd.step(name, operation.name, operation.step)
-                yield self.sync.step(name, operation.name, named(self.sync.base[name])[index].step)
+            for index, operation in enumerate(named(self.arenas[0].base[name])):
+                for arena in self.quick:
+                    yield from _step(name, index, arena)
                 if scale.thorough or operation.name == UNCHANGED:
                     yield from self._slowly(name, index)
-            yield from self._flushed(name)
-            yield from self._daemon(name)
+            for arena in self.quick:
+                yield arena.act(name, FLUSH, partial(_flush, arena, name))
+            for arena in self.arenas:
+                yield from _deaths(arena, name)
 
-    def _slowly(self, name: str, index: int) -> Sequence[Result]:
+    def _slowly(self, name: str, index: int) -> Iterator[Result]:
         """Those that wait for WireGuard's 15 s do it at the same time."""
-
-        def run(arena: Arena) -> list[Result]:
-            operation: Operation = named(arena.base[name])[index]
-            before = arena.wishes[name]
-            if not arena.tool.has_own_way(before, after := operation.step(before)):
-                arena.change(name, after)
-                return []
-            return [arena.step(name, operation.name, operation.step)]
-
         with ThreadPoolExecutor() as threads:
-            return [result for results in threads.map(run, self.slow) for result in results]
-
-    def _flushed(self, name: str) -> Iterator[Result]:
-        for arena, wait in ((self.wgd, 0.0), (self.sync, ALERT)):
-            yield arena.act(name, FLUSH, partial(_flush, arena, name, wait))
-
-    def _daemon(self, name: str) -> Iterator[Result]:
-        for arena, tool in self.daemons:
-            yield arena.act(name, "restart the daemon", partial(tool.restart, arena.host(name)))
-            yield arena.act(name, "kill −9 and start it", partial(tool.kill, arena.host(name)))
-        upgrade = partial(self.wgd_tool.upgrade, self.wgd.host(name))
-        yield self.wgd.act(name, "upgrade to another copy", upgrade)
+            for results in threads.map(partial(_step, name, index), self.slow):
+                yield from results
 
 
-def _flush(arena: Arena, name: str, wait: float) -> None:
+def _step(name: str, index: int, arena: Arena) -> Sequence[Result]:
+    """The operation of this number; nothing if the tool has no way of its own for it."""
+    operation, before = named(arena.base[name])[index], arena.wishes[name]
+    if arena.tool.has_own_way(before, after := operation.step(before)):
+        return [arena.step(name, operation.name, operation.step)]
+    arena.change(name, after)
+    return []
+
+
+def _flush(arena: Arena, name: str) -> None:
     arena.host(name).run("nft", "flush", "ruleset")
-    time.sleep(wait)
+    if not isinstance(arena.tool, Daemon):
+        time.sleep(ALERT)
     arena.tool.mend(arena.host(name), arena.wishes[name])
+
+
+def _deaths(arena: Arena, name: str) -> Iterator[Result]:
+    tool, host = arena.tool, arena.host(name)
+    if isinstance(tool, Daemon):
+        yield arena.act(name, "restart the daemon", partial(tool.restart, host))
+        yield arena.act(name, "kill −9 and start it", partial(tool.kill, host))
+    if isinstance(tool, WgdTool):
+        yield arena.act(name, "upgrade to another copy", partial(tool.upgrade, host))
 
 
 def edit_at_random(arena: Arena, count: int, seed: int = 1) -> dict[str, Tally]:

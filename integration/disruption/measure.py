@@ -17,12 +17,14 @@ from integration.disruption.flood import flood
 from integration.disruption.operations import named
 from integration.disruption.table import Findings
 from integration.disruption.tools import CONF
-from integration.host import Host
+from integration.disruption.wgd_tool import WgdTool
+from integration.kernel import has_wireguard
 from integration.namespaces import NoNamespaces, isolate
 
 
 def main() -> int:
-    scale = QUICK if "--quick" in sys.argv else FULL
+    """Its words: "quick" or "full", and the part of a tool's name, if any, that is to be measured alone."""
+    scale, only = (QUICK if sys.argv[1] == "quick" else FULL), "".join(sys.argv[2:])
     try:
         isolate()
     except NoNamespaces as error:
@@ -30,7 +32,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            findings = run(scale, Path(scratch))
+            findings = run(scale, only, Path(scratch))
         except Exception:
             for log in sorted(Path(scratch).glob("*.log")):
                 print(f"{log.stem}'s log ends:\n{log.read_text()[-2000:]}", file=sys.stderr)
@@ -39,23 +41,29 @@ def main() -> int:
     return 0
 
 
-def run(scale: Scale, scratch: Path) -> Findings:
+def run(scale: Scale, only: str, scratch: Path) -> Findings:
     """Everything, in the order in which it is printed."""
     started = time.monotonic()
-    in_kernel = kernel_has_wireguard()
+    in_kernel = has_wireguard()
     with ExitStack() as ending:
-        contest = Contest(scratch, ending)
-        findings = Findings("in the kernel" if in_kernel else "in wireguard-go", contest.tools)
+        contest = Contest(scratch, ending, only)
+        tools = [arena.tool.name for arena in contest.arenas]
+        findings = Findings("in the kernel" if in_kernel else "in wireguard-go", tools)
         for result in contest.idle(scale.idle):
             findings.results.append(_told(result))
         for result in contest.operations(scale):
             findings.results.append(_told(result))
-        for arena, count in ((contest.wgd, scale.edits), (contest.sync, scale.edits_by_hand)):
+        for arena in contest.quick:
+            count = scale.edits if isinstance(arena.tool, WgdTool) else scale.edits_by_hand
             print(f"{count} random edits by {arena.tool.name}", file=sys.stderr, flush=True)
             findings.edits[arena.tool.name] = edit_at_random(arena, count)
         if shutil.which("strace"):
-            findings.traces = [_traced(contest, scratch), _traced_by_hand(contest.sync, scratch)]
-    if in_kernel:
+            findings.traces = [_traced(arena, scratch) for arena in contest.quick]
+        else:
+            findings.missing.append("No trace of messages: strace is not installed.")
+    if not in_kernel:
+        findings.missing.append("No flood: only the kernel's WireGuard says that there is no peer (ENOKEY).")
+    elif not only:
         findings.floods = flood(scratch, scale.floods)
     findings.seconds = time.monotonic() - started
     return findings
@@ -73,25 +81,23 @@ def _told(result: Result) -> Result:
     return result
 
 
-def kernel_has_wireguard() -> bool:
-    probe = Host("probe")
-    try:
-        return probe.attempt("ip", "link", "add", "wg0", "type", "wireguard").returncode == 0
-    finally:
-        probe.close()
+def _traced(arena: Arena, scratch: Path) -> trace.Trace:
+    if isinstance(arena.tool, WgdTool):
+        return _traced_daemon(arena, arena.tool, scratch)
+    return _traced_by_hand(arena, scratch)
 
 
-def _traced(contest: Contest, scratch: Path) -> trace.Trace:
+def _traced_daemon(arena: Arena, tool: WgdTool, scratch: Path) -> trace.Trace:
     """Both daemons again, each through the whole round of operations, started under strace."""
-    arena, found = contest.wgd, trace.Trace("wgd, all operations on both hosts")
+    found = trace.Trace("wgd, all operations on both hosts")
     for name in HOSTS:
         host, folder = arena.host(name), scratch / f"strace-{name}"
         arena.change(name, arena.base[name])
-        contest.wgd_tool.stop(host)
-        contest.wgd_tool.start(host, *trace.strace(folder))
+        tool.stop(host)
+        tool.start(host, *trace.strace(folder))
         for operation in named(arena.base[name]):
             arena.change(name, operation.step(arena.wishes[name]))
-        contest.wgd_tool.restart(host)
+        tool.restart(host)
         found += trace.read(found.who, folder)
     return found
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from integration.disruption.tools import KEY, RULES, ruleset
-from integration.disruption.wish import Wish
+from integration.disruption.wish import Wish, shown_by_ip
 from integration.host import Host
 
 PROGRAM, BUS = "/lib/systemd/systemd-networkd", "/run/dbus/system_bus_socket"
@@ -58,6 +58,7 @@ class NetworkdTool:
         _write_files(host, after)
         host.run("networkctl", "reload")
         if before.peers != after.peers:
+            _until(lambda: shown_by_ip(host, after))  # a restart amid a reload leaves old routes for ever
             self.restart(host)
         if ruleset(before) != ruleset(after) or before == after:
             host.run("nft", "-f", RULES)

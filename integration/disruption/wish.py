@@ -69,7 +69,7 @@ class Wish:
 
 def shown(host: Host, wish: Wish) -> bool:
     """Whether the commands of a person show that it is so."""
-    return _wg(host, wish) and _ip(host, wish) and _nft(host, wish)
+    return _wg(host, wish) and shown_by_ip(host, wish) and _nft(host, wish)
 
 
 def _wg(host: Host, wish: Wish) -> bool:
@@ -87,7 +87,8 @@ def _peer(line: str) -> tuple[str, str, frozenset[str], int]:
     )
 
 
-def _ip(host: Host, wish: Wish) -> bool:
+def shown_by_ip(host: Host, wish: Wish) -> bool:
+    """Its addresses, MTU and routes alone."""
     links = json.loads(host.run("ip", "-j", "address", "show", "dev", "wg0", check=False) or "[]")
     if not links:
         return False

@@ -1,0 +1,1 @@
+"""`make soak`: the mission's network, and a hostile second administrator."""
