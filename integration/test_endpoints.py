@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from integration.host import Host
 from integration.street import HUB, INITIATION, PORT, RESPONSE, Street, ping, tapped, until_quiet
-from wgd.endpoints import NOWHERE
+from wgd.endpoints import NOWHERE, SILENT
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.peer import Peer, PeerEdit, PeersSet
 
@@ -142,8 +142,16 @@ def until(holds: Callable[[], bool], seconds: float = 90) -> bool:
     return True
 
 
-def start(host: Host, log: Path) -> subprocess.Popen[str]:
-    return host.popen(sys.executable, "-m", "wgd", "run", log=log)
+@contextmanager
+def running(host: Host, log: Path) -> Iterator[None]:
+    """The daemon runs on the host, and has had its first look."""
+    daemon = host.popen(sys.executable, "-m", "wgd", "run", log=log)
+    try:
+        assert until(lambda: status(host).get("pass", {}).get("pid") == daemon.pid), log.read_text()
+        yield
+    finally:
+        daemon.terminate()
+        daemon.wait(10)
 
 
 def status(host: Host) -> dict[str, Any]:
@@ -159,13 +167,12 @@ def test_the_daemon_strips_what_is_silent_and_says_so(street: Street, tmp_path: 
     file = street.hub.read("/etc/wgd/wg0.toml")
     street.hub.write("/etc/wgd/wg0.toml", file.replace("[peers.spoke]", "strip_after = 2\n[peers.spoke]"))
     assert ping(street.spoke, "172.27.0.1", 3) == 0
-    daemon = start(street.hub, tmp_path / "log")
 
     def said() -> dict[str, Any]:
         found: dict[str, Any] = status(street.hub)["interfaces"][0]["peers"][0]
         return found
 
-    try:
+    with running(street.hub, tmp_path / "log"):
         assert until(lambda: bool(said().get("stripped"))), (tmp_path / "log").read_text()
         assert said()["stripped"]["endpoint"] == f"198.51.100.2:{PORT}"
         assert said()["endpoint"] is None and status(street.hub)["in_sync"]
@@ -173,9 +180,6 @@ def test_the_daemon_strips_what_is_silent_and_says_so(street: Street, tmp_path: 
         assert "endpoint [::%lo]:0  # spoke" in (tmp_path / "log").read_text()
         assert ping(street.spoke, "172.27.0.1", 50) == 0
         assert until(lambda: said().get("endpoint") == f"198.51.100.2:{PORT}" and not said()["stripped"])
-    finally:
-        daemon.terminate()
-        daemon.wait(10)
 
 
 OTHER = """
@@ -189,14 +193,47 @@ allowed_ips = ["172.27.0.9/32"]
 def test_a_name_that_does_not_resolve_delays_only_its_own_peer(street: Street, tmp_path: Path) -> None:
     assert street.spoke.wgd("down").returncode == 0
     street.spoke.write("/etc/wgd/wg0.toml", street.spoke.read("/etc/wgd/wg0.toml") + OTHER)
-    daemon = start(street.spoke, tmp_path / "log")
-    try:
+    with running(street.spoke, tmp_path / "log"):
         assert until(lambda: ping(street.spoke, "172.27.0.1", 1) == 0), (tmp_path / "log").read_text()
         assert any("nowhere.invalid" in text for text in status(street.spoke)["warnings"])
         (tmp_path / "hosts").write_text("203.0.113.77 nowhere.invalid\n")
         street.spoke.run("mount", "--bind", str(tmp_path / "hosts"), "/etc/hosts")
         found = "203.0.113.77:51820"
         assert until(lambda: found in street.spoke.run("wg", "show", "wg0", "endpoints"))
-    finally:
-        daemon.terminate()
-        daemon.wait(10)
+
+
+def stray(street: Street, hosts: Path) -> str:
+    """Somebody sets an endpoint at which nobody answers; the right one is in the file."""
+    (public_key,) = street.spoke.run("wg", "show", "wg0", "peers").split()
+    street.spoke.run("wg", "set", "wg0", "peer", public_key, "endpoint", f"198.51.100.66:{PORT}")
+    return f"{HUB}:{PORT}"
+
+
+def moved(street: Street, hosts: Path) -> str:
+    """The hub goes to another address, and its name with it."""
+    street.hub.ip(f"address delete {HUB}/24 dev eth0\naddress add 198.51.100.16/24 dev eth0")
+    hosts.write_text("198.51.100.16 hub.invalid\n")
+    return f"198.51.100.16:{PORT}"
+
+
+@pytest.mark.thorough  # it takes the time that it is about
+@pytest.mark.parametrize(("endpoint", "go_astray"), [(HUB, stray), ("hub.invalid", moved)])
+def test_a_silent_peer_is_looked_for_after_135_seconds_of_calling(
+    street: Street, tmp_path: Path, endpoint: str, go_astray: Callable[[Street, Path], str]
+) -> None:
+    """Not earlier, nor much later: WireGuard itself would call there for ever."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{HUB} hub.invalid\n")
+    street.spoke.run("mount", "--bind", str(hosts), "/etc/hosts")
+    file = street.spoke.read("/etc/wgd/wg0.toml")
+    street.spoke.write("/etc/wgd/wg0.toml", file.replace(f"{HUB}:", f"{endpoint}:"))
+    with running(street.spoke, tmp_path / "log"):
+        assert ping(street.spoke, "172.27.0.1", 3) == 0
+        strip(street.hub)  # or it would call after 15 s, since its last answer was not answered
+        right, started = go_astray(street, hosts), time.monotonic()
+        caller = street.spoke.popen("ping", "-n", "-q", "172.27.0.1")
+        assert until(lambda: right in street.spoke.run("wg", "show", "wg0", "endpoints"), SILENT + 60)
+        assert time.monotonic() - started >= SILENT
+        assert until(lambda: ping(street.spoke, "172.27.0.1", 1) == 0)
+        caller.terminate()
+        caller.communicate(timeout=10)
