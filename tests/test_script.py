@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, resolved, run, side
+from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, peer, resolved, run, side
 from tests.fake import FakeKernel
 from wgd import report
-from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange
+from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange, Side
 from wgd.kinds.route import RouteSet
 from wgd.plan import make_plan
 from wgd.reconcile import observe
@@ -143,3 +143,22 @@ def test_an_outcome_shows_its_commands_and_why_they_failed() -> None:
     assert render_outcome(failed, Page()).splitlines()[1].startswith("    failed: ")
     skipped = replace(failed, error=None, skipped=failed.op.needs[0])
     assert render_outcome(skipped, Page()).splitlines()[1] == "    skipped: it needs link wg0"
+
+
+def test_of_many_commands_and_rules_a_terminal_shows_the_first() -> None:
+    """A pipe gets them all."""
+    peers = [peer(f"peer-{n}", f"172.28.0.{n}/32") for n in range(1, 101)]
+    rules = tuple(Forward(Side((one.name,), peers=(one.name,)), side("10.11.12.0/24")) for one in peers)
+    wanted = config(replace(HUB, peers=tuple(peers), forwards=rules))
+    seen = observe(machine(), {}, NOW)
+    plan = make_plan(wanted, seen)
+    status = report.status(wanted, seen, plan)
+    whole = render_plan(plan, status, Page()).splitlines()
+    short = render_plan(plan, status, Page(), whole=False).splitlines()
+    adding = [line for line in whole if line.startswith("wg set wg0 peer")]
+    assert len(adding) == 100
+    assert [line for line in short if line in adding] == adding[:20]
+    assert "# … and 80 more commands; `wgd plan | less` shows them all" in short
+    told = render_rules(wanted, seen, Page(), whole=False)
+    assert told.endswith("# … and 80 more rules; `wgd plan | less` shows them all")
+    assert render_rules(wanted, seen, Page()).startswith(told[: told.index("# …")])

@@ -60,7 +60,7 @@ class Listing(dict[Hashable, Any]):
         """The specs of those keys (None: of all) that are there, in order."""
         if keys is None:
             return self.specs
-        found = {id(self[key]) for key in keys if key in self}
+        found = {id(self.get(key)) for key in keys}
         return [spec for spec in self.specs if id(spec) in found] if found else []
 
 

@@ -67,9 +67,11 @@ class Mending:
 def at_rest(done: Report) -> bool:
     """Whether trying again soon would be no use: a conflict waits for a person, and what the pass did and
     somebody else undid meanwhile is no failure."""
-    worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
     left = {change.ref for change in done.residue.changes}
-    return not left or (left <= worked and all(outcome.ok for outcome in done.outcomes))
+    if not left:
+        return True
+    worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
+    return left <= worked and all(outcome.ok for outcome in done.outcomes)
 
 
 def _by(repair: Repair) -> str:

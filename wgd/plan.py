@@ -16,7 +16,7 @@ from typing import Any
 from wgd.config.document import Config
 from wgd.kinds import KINDS
 from wgd.listing import NOTHING, Listing, listed, listing, touched
-from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State, Verb
+from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State
 from wgd.protocols import Kind
 
 
@@ -116,19 +116,30 @@ def make_plan(
         config = replace(config, held=config.held.union(str(link.interface) for link in left))
     found = _find(config, seen, kinds, memo)
     taken = frozenset(str(conflict.ref.key) for conflict in found.conflicts if conflict.ref.kind == "link")
-    changes = _find(_holding(config, taken), seen, kinds, memo).changes if taken else found.changes
-    possible = {change.ref for change in changes}
-    now = [change for change in changes if change.ref not in withheld]
-    ops = [op for kind in kinds for op in _ops(kind, now, seen)]
-    waiting = _postpone(ops, frozenset(possible & withheld))
+    changes, blocked = found.changes, tuple[Ref, ...]()
+    if taken:
+        changes = _find(_holding(config, taken), seen, kinds, memo).changes
+        possible = {change.ref for change in changes}
+        blocked = tuple(change.ref for change in found.changes if change.ref not in possible)
+    ops, waiting = _do(changes, withheld, seen, kinds)
     return Plan(
-        changes=tuple(change for change in changes if change.ref not in waiting),
+        changes=tuple(change for change in changes if change.ref not in waiting) if waiting else (*changes,),
         ops=tuple(sorted(ops, key=_order)),
         conflicts=tuple(found.conflicts),
         foreign=(*left, *found.foreign),
-        blocked=tuple(change.ref for change in found.changes if change.ref not in possible),
-        withheld=tuple(change for change in changes if change.ref in waiting),
+        blocked=blocked,
+        withheld=tuple(change for change in changes if change.ref in waiting) if waiting else (),
     )
+
+
+def _do(
+    changes: list[Change], withheld: Set[Ref], seen: State, kinds: Sequence[Kind[Any]]
+) -> tuple[list[Op], frozenset[Ref]]:
+    """The ops for the changes, in no order; and what has to wait, since it or what it needs is withheld."""
+    waiting = frozenset(c.ref for c in changes if c.ref in withheld) if withheld else frozenset[Ref]()
+    now = [change for change in changes if change.ref not in waiting] if waiting else changes
+    ops = [op for kind in kinds for op in _ops(kind, now, seen)]
+    return ops, _postpone(ops, waiting) if waiting else waiting
 
 
 def _postpone(ops: list[Op], waiting: frozenset[Ref]) -> frozenset[Ref]:
@@ -174,7 +185,7 @@ def _find(config: Config, seen: State, kinds: Sequence[Kind[Any]], memo: Memo) -
 def _ahead(seen: State, kind: Kind[Any], found: _Findings) -> State:
     """What will be seen once this kind's updates are made: an adopted link makes ours what stands on it, and
     the plan must say at once what becomes of that."""
-    updated = {c.ref.key: c.after for c in found.changes if c.ref.kind == kind.name and c.verb is Verb.UPDATE}
+    updated = {c.ref.key: c.after for c in found.changes if c.before is not None and c.after is not None}
     if not updated:
         return seen
     return replace(seen, objects={**seen.objects, kind.name: {**seen.of(kind.name), **updated}})
@@ -239,14 +250,15 @@ def _unwanted(kind: Kind[Any], have: Any, config: Config, seen: State, found: _F
 
 def _ops(kind: Kind[Any], changes: Iterable[Change], seen: State) -> Iterator[Op]:
     """The kind's ops, less deletions that happen by themselves because what the object needs goes."""
-    going = {change.ref for change in changes if change.verb is Verb.DELETE}
-    going |= {Ref("device", ref.key) for ref in going if ref.kind == "link"}
-    mine = [
-        change
-        for change in changes
-        if change.ref.kind == kind.name
-        and not (change.verb is Verb.DELETE and going.intersection(kind.needs(change.before)))
-    ]
+    mine = [change for change in changes if change.ref.kind == kind.name]
+    if any(change.after is None for change in mine):
+        going = {change.ref for change in changes if change.after is None}
+        going |= {Ref("device", ref.key) for ref in going if ref.kind == "link"}
+        mine = [
+            change
+            for change in mine
+            if not (change.after is None and going.intersection(kind.needs(change.before)))
+        ]
     if mine:
         yield from kind.ops(mine, seen)
 

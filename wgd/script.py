@@ -12,10 +12,12 @@ from wgd.findings import findings, outcome_lines
 from wgd.flows import Disguise, Flow, disguises, flows
 from wgd.ground import Place
 from wgd.model import Outcome, Plan, Stage, State
-from wgd.terminal import BOLD, DIM, YELLOW, Page, plain
+from wgd.terminal import BOLD, DIM, YELLOW, Page, plain, several
 
 SHOWN = 8
 """How many prefixes of a rule are shown: `internet` stands for dozens."""
+MANY, FIRST = 40, 20
+"""More commands or rules than that are told in short on a terminal, by so many of them."""
 STAGES = {
     Stage.RULES: "what is forwarded",
     Stage.LINK: "interfaces",
@@ -28,13 +30,22 @@ STAGES = {
 }
 
 
-def render_plan(plan: Plan, status: Mapping[str, Any], page: Page) -> str:
-    """What would be done, in order, then what cannot be done and what is left alone, as `status` tells it."""
+def render_plan(plan: Plan, status: Mapping[str, Any], page: Page, *, whole: bool = True) -> str:
+    """What would be done, in order, then what cannot be done and what is left alone, as `status` tells it.
+    Without `whole` only the first of many commands of a sort are told."""
     lines = [] if plan.ops else ["# nothing to do" if plan.in_sync else "# nothing can be done"]
     for (deletes, stage), ops in itertools.groupby(plan.ops, lambda op: (op.deletes, op.stage)):
         lines.append(page.paint(f"# {STAGES[stage]}{', no longer wanted' if deletes else ''}", DIM))
-        lines += [plain(command) for op in ops for command in op.commands()]
+        commands = [plain(command) for op in ops for command in op.commands()]
+        lines += _first(commands, "command", page, whole)
     return "\n".join(lines + findings({**status, "drift": []}, page))
+
+
+def _first(lines: Sequence[str], what: str, page: Page, whole: bool) -> Iterable[str]:
+    if whole or len(lines) <= MANY:
+        return lines
+    rest = f"# … and {several(len(lines) - FIRST, f'more {what}')}; `wgd plan | less` shows them all"
+    return [*lines[:FIRST], page.paint(rest, DIM)]
 
 
 def render_outcome(outcome: Outcome, page: Page) -> str:
@@ -42,22 +53,26 @@ def render_outcome(outcome: Outcome, page: Page) -> str:
     return "\n".join(outcome_lines(report.outcome_values([outcome])[0], page))
 
 
-def render_rules(config: Config, seen: State, page: Page) -> str:
-    """What each rule means in addresses and devices, as comments; empty without rules.
+def render_rules(config: Config, seen: State, page: Page, *, whole: bool = True) -> str:
+    """What each rule means in addresses and devices, as comments; empty without rules. Without `whole` only
+    the first of many are told.
 
     `seen` says who has expired, and where the routes lead."""
     permitted, disguised = flows(config, seen), disguises(config)
-    lines: list[str] = []
+    meanings: dict[tuple[str, str, tuple[PortRange, ...]], list[str]] = {}
+    for flow in permitted:
+        meanings.setdefault((flow.interface, flow.words, flow.ports), []).append(_flow(flow))
+    rules: list[str] = []
     for interface in config.enabled():
         for rule in interface.forwards:
             words = f"{rule.source} → {rule.target}"
-            mine = [f for f in permitted if (f.interface, f.words) == (interface.name, words)]
-            meaning = [_flow(flow) for flow in mine if flow.ports == rule.ports]
-            lines += _rule(f"{interface.name} forwards {words}", meaning, page)
+            meaning = meanings.get((interface.name, words, rule.ports), [])
+            rules.append("\n".join(_rule(f"{interface.name} forwards {words}", meaning, page)))
         for disguise in disguised:
             if disguise.interface == interface.name:
-                lines += _rule(f"{interface.name} masquerades {disguise.words}", [_disguise(disguise)], page)
-    return "\n".join(lines)
+                title = f"{interface.name} masquerades {disguise.words}"
+                rules.append("\n".join(_rule(title, [_disguise(disguise)], page)))
+    return "\n".join(_first(rules, "rule", page, whole))
 
 
 def _rule(title: str, meaning: Sequence[str], page: Page) -> Iterable[str]:

@@ -20,6 +20,9 @@ from wgd.sources import notify, others
 from wgd.sources.files import Loaded
 from wgd.sources.statusfile import StatusFile
 
+TOLD = 20
+"""Commands of one op that the log tells one by one."""
+
 
 class Teller:
     """Remembers what was told, so as not to say it again."""
@@ -34,13 +37,16 @@ class Teller:
         self._left_over: frozenset[Foreign] = frozenset()
 
     def outcome(self, outcome: Outcome) -> None:
-        """The commands of an op, as they are run."""
-        for command in outcome.op.commands():
+        """The commands of an op, as they are run: of many the first few."""
+        commands = outcome.op.commands()
+        more = len(commands) - TOLD
+        lines = [*commands[:TOLD], f"… and {more:,} more like these"] if more > 0 else commands
+        for line in lines:
             if outcome.ok:
-                self._log.info(command)
+                self._log.info(line)
             else:
                 why = outcome.error or f"skipped, since {outcome.skipped} failed"
-                self._log.error(command, failed=why)
+                self._log.error(line, failed=why)
 
     def files(self, loaded: Loaded) -> None:
         """What is wrong with them, if that is another thing than before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import time
 
 from wgd import report, script
@@ -27,8 +28,9 @@ def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
         rest = {name: sight.value[name] for name in ("problems", "warnings")}
         show_json(report.plan_value(sight.plan) | rest)
     else:
-        show(script.render_rules(sight.loaded.config, sight.seen, page()))
-        show(script.render_plan(sight.plan, sight.value, page()))
+        whole = not sys.stdout.isatty()
+        show(script.render_rules(sight.loaded.config, sight.seen, page(), whole=whole))
+        show(script.render_plan(sight.plan, sight.value, page(), whole=whole))
     return beside.status_exit(sight.value)
 
 

@@ -1,6 +1,7 @@
 """WireGuard interfaces: finding them among all links, making and changing them.
 
-Changes are rare and go through pyroute2. It takes a quarter of a second to import: never do so at the top.
+What a start needs is a message each of our own codec; changes of a link that stands are rare and go through
+pyroute2. It takes a quarter of a second to import: never do so at the top.
 """
 
 from __future__ import annotations
@@ -50,9 +51,7 @@ def create(op: LinkCreate, sockets: Path, owner: Path, starts: Notes) -> None:
     if op.userspace:
         _create_userspace(op, sockets, owner, starts)
         return
-    mtu = {"mtu": op.mtu} if op.mtu else {}
-    with _pyroute2(f"make {op.name}") as ipr:
-        ipr.link("add", ifname=op.name, kind=KERNEL, group=OURS, **mtu)
+    rtnetlink.make_link(op.name, KERNEL, op.mtu)
 
 
 def _create_userspace(op: LinkCreate, sockets: Path, owner: Path, starts: Notes) -> None:
@@ -62,7 +61,7 @@ def _create_userspace(op: LinkCreate, sockets: Path, owner: Path, starts: Notes)
         userspace.start(
             sockets, op.name, owner, lambda pid: starts.write({**starts.read(), op.name: str(pid)})
         )
-        change(LinkSet(refs=op.refs, name=op.name, mtu=op.mtu or None, group=OURS))
+        rtnetlink.mark_link(op.name, op.mtu)
     except BaseException:
         # Without our mark nobody would know whose it is. A process ends with its device.
         with suppress(KernelError):
@@ -73,19 +72,15 @@ def _create_userspace(op: LinkCreate, sockets: Path, owner: Path, starts: Notes)
 
 def change(op: LinkSet) -> None:
     """Changes what the op names."""
-    wanted = {"mtu": op.mtu, "group": op.group}
-    _set(f"change {op.name}", op.name, {key: value for key, value in wanted.items() if value is not None})
+    doing, wanted = f"change {op.name}", {"mtu": op.mtu, "group": op.group}
+    index = rtnetlink.index_of(op.name, doing)
+    with _pyroute2(doing) as ipr:
+        ipr.link("set", index=index, **{key: value for key, value in wanted.items() if value is not None})
 
 
 def up(op: LinkUp) -> None:
     """Takes the interface up."""
-    _set(f"take {op.name} up", op.name, {"state": "up"})
-
-
-def _set(doing: str, name: str, wanted: dict[str, Any]) -> None:
-    index = rtnetlink.index_of(name, doing)
-    with _pyroute2(doing) as ipr:
-        ipr.link("set", index=index, **wanted)
+    rtnetlink.take_up(op.name)
 
 
 def delete(op: LinkDelete, sockets: Path) -> None:

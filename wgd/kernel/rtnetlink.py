@@ -1,4 +1,4 @@
-"""Links and addresses as the kernel has them, and the changes to addresses.
+"""Links and addresses as the kernel has them, changes to addresses, and what makes a link stand.
 
 Reading is what a person waits for, so it must never import a netlink library. It decides nothing: what is
 ours is for the kinds to say.
@@ -15,12 +15,12 @@ from struct import Struct
 from wgd.config.document import IPInterface
 from wgd.errors import KernelError
 from wgd.kernel import netlink
-from wgd.kernel.netlink import U32, Netlink, absent_is_done, attribute, attributes, text
+from wgd.kernel.netlink import U32, Netlink, absent_is_done, attribute, attributes, nest, text
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.link import Link
 from wgd.model import OURS
 
-_GETLINK = 18
+_NEWLINK, _GETLINK = 16, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 
 _LINK = Struct("=BxHiII")  # family, device type, index, flags, change
@@ -65,6 +65,35 @@ def parse_link(message: bytes) -> Link:
         group=number(has.get(_IFLA_GROUP, NONE)),
         index=index,
     )
+
+
+def make_link(name: str, kind: str, mtu: int | None) -> None:
+    """A link of that kind, down, with our mark from the first moment. Raises KernelError."""
+    parts = [_LINK.pack(0, 0, 0, 0, 0), attribute(_IFLA_IFNAME, name.encode() + b"\0"), *_traits(mtu)]
+    parts.append(nest(_IFLA_LINKINFO, attribute(_INFO_KIND, kind.encode())))
+    with Netlink(netlink.ROUTE) as kernel:
+        kernel.request(f"make {name}", _NEWLINK, b"".join(parts), netlink.CREATE | netlink.EXCLUSIVE)
+
+
+def mark_link(name: str, mtu: int | None) -> None:
+    """Makes a link ours that stands already. Raises KernelError."""
+    _set_link(f"mark {name}", name, 0, *_traits(mtu))
+
+
+def take_up(name: str) -> None:
+    """Raises KernelError."""
+    _set_link(f"take {name} up", name, _IFF_UP)
+
+
+def _traits(mtu: int | None) -> list[bytes]:
+    traits = [attribute(_IFLA_GROUP, U32.pack(OURS))]
+    return [*traits, attribute(_IFLA_MTU, U32.pack(mtu))] if mtu else traits
+
+
+def _set_link(doing: str, name: str, flags: int, *traits: bytes) -> None:
+    head = _LINK.pack(0, 0, index_of(name, doing), flags, flags)
+    with Netlink(netlink.ROUTE) as kernel:
+        kernel.request(doing, _NEWLINK, head + b"".join(traits))
 
 
 def addresses() -> list[Address]:

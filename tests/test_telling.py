@@ -1,0 +1,68 @@
+"""What the daemon tells: each thing once, and of many alike the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.configs import HUB, config, machine, run
+from wgd.errors import Problem
+from wgd.kinds.route import Route, RouteSet
+from wgd.model import Foreign, Outcome, Plan, Ref, Report, State
+from wgd.sources.files import Loaded
+from wgd.telling import TOLD, Teller
+
+
+def adding(number: int) -> RouteSet:
+    networks = islice(ip_network("10.0.0.0/8").subnets(new_prefix=32), number)
+    return RouteSet(refs=(), routes=tuple(Route(network, "wg0") for network in networks))
+
+
+def lines(tell: Teller, outcome: Outcome) -> list[str]:
+    with capture_logs() as logged:
+        tell.outcome(outcome)
+    return [one["event"] for one in logged]
+
+
+@pytest.mark.parametrize("number", [0, 1, TOLD])
+def test_each_command_is_told(tmp_path: Path, number: int) -> None:
+    op = adding(number)
+    assert lines(Teller(tmp_path), Outcome(op)) == [*op.commands()]
+
+
+def test_of_many_commands_the_first_are_told(tmp_path: Path) -> None:
+    op = adding(10_000)
+    assert lines(Teller(tmp_path), Outcome(op)) == [*op.commands()[:TOLD], "… and 9,980 more like these"]
+
+
+def test_what_is_wrong_with_the_files_is_told_once(tmp_path: Path) -> None:
+    teller, problem = Teller(tmp_path), Problem("wg0.toml", 3, "interface", "no")
+    told = []
+    for problems in ((problem,), (problem,), (), ()):
+        with capture_logs() as logged:
+            teller.files(Loaded(problems=problems))
+        told.append([one["event"] for one in logged])
+    assert told[1] == told[3] == [] and len(told[0]) == 1 and told[2] == ["the files are all right"]
+
+
+def test_a_link_that_nobody_explains_is_told_once(tmp_path: Path) -> None:
+    teller = Teller(tmp_path)
+    left = Foreign(Ref("link", "wg7"), "wg7", "wg7")
+    done = Report(Plan(foreign=(left,)), (), Plan(), State({}))
+    with capture_logs() as logged:
+        teller.in_the_way(Loaded(), done)
+        teller.in_the_way(Loaded(), done)
+    assert [one["event"] for one in logged] == ["left alone: wg7"]
+
+
+def test_a_directory_that_takes_no_status_is_told(tmp_path: Path) -> None:
+    wanted = config(replace(HUB, forwards=()))
+    done = run(machine(), wanted)
+    with capture_logs() as logged:
+        Teller(tmp_path / "nowhere").status(Loaded(wanted), done, {})
+    assert ["cannot hold status.json" in one["event"] for one in logged] == [True]
