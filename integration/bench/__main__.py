@@ -85,13 +85,18 @@ def _page(found: Mapping[str, Any]) -> str:
 
 def machine(kernel: str, here: bool) -> str:
     """Where this was measured, in words."""
-    where = f"Linux {kernel}"
+    where = f"Linux {_version(kernel)}"
     if not here:
-        where = f"A user-mode Linux {kernel} on one processor (system calls and processes are dear there), on"
-        where += f" Linux {os.uname().release}"
+        where = f"A user-mode {where} on one processor (system calls and processes are dear there), on"
+        where += f" Linux {_version(os.uname().release)}"
     processor = f"{os.cpu_count()} × {_processor()}"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{where}, {processor}, {memory:.0f} GiB; Python {platform.python_version()}."
+
+
+def _version(release: str) -> str:
+    """Without what a distribution or a machine adds to it."""
+    return ".".join(release.split(".")[:2])
 
 
 def _processor() -> str:

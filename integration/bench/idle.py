@@ -34,7 +34,7 @@ class Idle:
 
 def idle(ours: Ours, pass_ms: float) -> Idle:
     """`pass_ms`: what a pass with telling takes, for a pass that would be too long to wait for."""
-    ours.rest()
+    ours.tell_all()
     interval = ours.told("interval")
     seconds, passes, cpu = _quiet(ours, min(LONGEST, 4 * interval))
     if not passes:

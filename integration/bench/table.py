@@ -37,6 +37,7 @@ NOTES = """\
 - *nothing to do* is wgd's own account of a pass that an event of the kernel woke; the others list the same
   to nowhere and compare nothing. The CPU row is its whole process's, with what the pass tells.
 - A removed route is timed from the kernel's word that it went to its word that it is back.
+- pyroute2 runs inside the benchmark's process; importing it (a quarter of a second natively) is not counted.
 - `wg-quick`, systemd-networkd and pyroute2's changes stop at 1,000 peers, pyroute2's reading at 10,000:
   then they take minutes. networkd and pyroute2 do nothing for nftables here, `wg-quick strip` and `wg
   syncconf` nothing for routes either."""
