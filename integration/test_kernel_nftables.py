@@ -9,7 +9,7 @@ from wgd.errors import KernelError
 from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import Dropper, foreign_forward_drops, generation
 from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, NftElements, NftTransaction, Rule
-from wgd.kinds.nftset import NamedSet, SetEdit, declared
+from wgd.nftset import NamedSet, SetEdit, declared
 
 OURS = (
     "add table inet wgd",

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from wgd.errors import KernelError
 from wgd.kinds.nftables import TABLE, Chain, Rule, Spec
-from wgd.kinds.nftset import INTERVALS, NamedSet, SetEdit, width
+from wgd.nftset import INTERVALS, NamedSet, SetEdit, width
 
 _ADD_CHAIN = re.compile(r"add chain inet wgd (\S+) \{ (type .+;) \}")
 _ADD_RULE = re.compile(r"add rule inet wgd (\S+) (.+)")

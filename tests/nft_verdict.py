@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from tests.nft_fake import NftFake
-from wgd.kinds.nftset import INTERVALS, width
+from wgd.nftset import INTERVALS, width
 
 _MATCH = re.compile(
     r"(?P<what>meta nfproto|meta l4proto|[io]ifname|ip6? saddr \. ip6? daddr|ip6? [sd]addr|(?:tcp|udp) dport)"

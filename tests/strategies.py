@@ -14,8 +14,8 @@ from wgd.config.document import Config, Endpoint, Forward, Interface, Masquerade
 from wgd.errors import KernelError
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkSet
-from wgd.kinds.nftset import NamedSet, SetEdit
 from wgd.kinds.peer import PeerEdit
+from wgd.nftset import NamedSet, SetEdit
 
 NAMES = ("ann", "bob", "cem", "dia")
 PORTS = (PortRange("tcp", 80, 80), PortRange("udp", 5000, 5010), PortRange("icmp"))

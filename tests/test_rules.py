@@ -16,11 +16,11 @@ from wgd.config.document import Config, Forward, Interface, PortRange
 from wgd.flows import Flow
 from wgd.ground import Place
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, NftElements, NftTransaction, Rule
-from wgd.kinds.nftset import NamedSet, SetEdit, spelled
 from wgd.model import Change, Op, State
+from wgd.nftset import NamedSet, SetEdit, spelled
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.rules import FEW, LONGEST, accepts, interface_of
+from wgd.rules import FEW, LONGEST, Text, Writer, interface_of
 
 MANAGED = ("wg0", "wg1")
 WEB = (PortRange("tcp", 80, 80),)
@@ -40,6 +40,10 @@ def each(sources: tuple[str, ...], targets: tuple[str, ...]) -> list[Flow]:
     length = max(len(sources), len(targets))
     left, right = (side * (length if len(side) == 1 else 1) for side in (sources, targets))
     return [flow((one,), (other,)) for one, other in zip(left, right, strict=True)]
+
+
+def accepts(interface: str, flows: list[Flow], managed: tuple[str, ...]) -> tuple[list[Text], list[NamedSet]]:
+    return Writer().accepts(interface, flows, managed)
 
 
 V6 = tuple(f"fd00:27::{number:x}/128" for number in range(2, 40, 2))

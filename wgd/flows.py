@@ -8,16 +8,22 @@ eth0 spoof a camera, and a packet for a camera whose peer is gone out by the def
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from wgd import ground, prefixes
-from wgd.config.document import Config, Forward, Forwarding, Interface, IPNetwork, Masquerade, PortRange, Side
-from wgd.ground import Ground, Place, Ways
+from wgd.config.document import Config, Forward, Forwarding, IPNetwork, Masquerade, PortRange, Side
+from wgd.ground import Ground, Place, Surveyor, Ways
 from wgd.model import State
+from wgd.per_rule import PerRule
 from wgd.prefixes import Ranges
+
+Ingress = Mapping[int, tuple[str, ...]]
+"""IP version → devices."""
 
 FENCE = "fence"
 """The chain that keeps what only wgd opened from leading anywhere else."""
@@ -67,89 +73,152 @@ class Nowhere:
         )
 
 
-class _Side(NamedTuple):
-    """One side of a rule; `device`: what it is bound to outside (None: not said); `named`: what masquerading
-    says of that."""
+class _Said(NamedTuple):
+    """What one rule says in one IP version."""
 
-    words: Side
-    device: str | None
-    named: Ways
+    flows: tuple[Flow, ...]
+    nowhere: tuple[Nowhere, ...]
+
+
+class _Read(NamedTuple):
+    """What all rules say, and when that is so: from `since` until the next peer expires."""
+
+    config: Config
+    routes: Mapping[Hashable, Any]
+    since: float
+    until: float
+    flows: tuple[Flow, ...]
+    nowhere: tuple[Nowhere, ...]
+
+
+class Reader:
+    """Reads one config after the other, and of each only what is new. It says what anybody would who reads
+    everything."""
+
+    def __init__(self) -> None:
+        self._surveyor, self._rules = Surveyor(), PerRule[_Said]()
+        self._last = _Read(Config(), {}, 0.0, 0.0, (), ())
+        self._ingress: tuple[_Read, Ingress] = (self._last, {})
+        self._disguises: tuple[Config, tuple[Disguise, ...]] = (Config(), ())
+
+    def read(self, config: Config, seen: State) -> _Read:
+        last, routes = self._last, seen.of("route")
+        if config is last.config and routes is last.routes and last.since <= seen.now < last.until:
+            return last
+        said = list(chain.from_iterable(self._said(config, routes.values(), seen.now)))
+        permitted = tuple(chain.from_iterable(one.flows for one in said))
+        lost = tuple(dict.fromkeys(chain.from_iterable(one.nowhere for one in said)))
+        until = min((time for time in ground.expiries(config) if time > seen.now), default=math.inf)
+        self._last = _Read(config, routes, seen.now, until, permitted, lost)
+        return self._last
+
+    def _said(self, config: Config, routes: Iterable[Any], now: float) -> Iterator[list[_Said]]:
+        self._rules.begin()
+        ruled = [interface for interface in config.enabled() if interface.forwarding is Forwarding.RULES]
+        grounds = self._surveyor.survey(config, routes, now) if ruled else {}
+        for interface in ruled:
+            for here in ground.grounds_of(interface, grounds):
+                yield self._rules.of(interface, here, _Ear(interface.name, here).hear)
+
+    def ingress(self, config: Config, seen: State) -> Ingress:
+        read = self.read(config, seen)
+        if self._ingress[0] is not read:
+            self._ingress = (read, _ingress(read, self.disguises(config)))
+        return self._ingress[1]
+
+    def disguises(self, config: Config) -> tuple[Disguise, ...]:
+        if self._disguises[0] is not config:
+            masked = [interface for interface in config.enabled() if interface.masquerades]
+            grounds = Surveyor().survey(config) if masked else {}
+            found = tuple(
+                disguise
+                for interface in masked
+                for rule in interface.masquerades
+                for here in ground.grounds_of(interface, grounds)
+                for disguise in _disguises(interface.name, rule, here)
+            )
+            self._disguises = (config, found)
+        return self._disguises[1]
+
+
+_READER = Reader()
 
 
 def flows(config: Config, seen: State) -> tuple[Flow, ...]:
     """All flows that the enabled interfaces permit, in file order."""
-    return tuple(
-        flow for interface, here in _ruled(config, seen) for flow in _flows(interface, here, seen.now)
-    )
+    return _READER.read(config, seen).flows
 
 
 def nowhere(config: Config, seen: State) -> tuple[Nowhere, ...]:
     """What rules name by its addresses and no way leads to, each once, in file order."""
-    found = (
-        Nowhere(interface.name, network, _words(rule))
-        for interface, here in _ruled(config, seen)
-        for rule in interface.forwards
-        for side in _sides(rule, interface.name, here)
-        for network in side.words.networks
-        if network.version == here.version and side.device is None
-        if not ground.live(prefixes.ranges((network,), here.version), interface.name, here, side.named)
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _ruled(config: Config, seen: State) -> Iterator[tuple[Interface, Ground]]:
-    """The interfaces that have rules, with the ground for each of their IP versions."""
-    ruled = [interface for interface in config.enabled() if interface.forwarding is Forwarding.RULES]
-    grounds = ground.survey(config, seen.of("route").values()) if ruled else {}
-    return ((interface, grounds[version]) for interface in ruled for version in ground.versions(interface))
-
-
-def _flows(interface: Interface, here: Ground, now: float) -> Iterator[Flow]:
-    for rule in interface.forwards:
-        sources, targets = (
-            _places(side, interface.name, here, now) for side in _sides(rule, interface.name, here)
-        )
-        for source in sources:
-            for target in targets:
-                if interface.name in (source.device, target.device):
-                    yield Flow(interface.name, here.version, source, target, rule.ports, _words(rule))
-
-
-def _words(rule: Forward) -> str:
-    return f"{rule.source} → {rule.target}"
-
-
-def _sides(rule: Forward, interface: str, here: Ground) -> tuple[_Side, _Side]:
-    return _Side(rule.source, rule.incoming, {}), _Side(rule.target, rule.outgoing, here.named[interface])
-
-
-def _places(side: _Side, interface: str, here: Ground, now: float) -> tuple[Place, ...]:
-    words, device, named = side
-    if words.any:
-        return (Place(device),) if device else (*map(Place, here.managed(interface)), Place(None))
-    if device:
-        named = {device: prefixes.everything(here.version)}
-    return ground.live(_addresses(words, interface, here, now), interface, here, named)
-
-
-def _addresses(side: Side, interface: str, here: Ground, now: float) -> Ranges:
-    parts = [prefixes.ranges(side.networks, here.version)]
-    parts += [here.peer(interface, name, now) for name in side.peers]
-    if side.internet:
-        parts.append(here.public)
-    return prefixes.union(*parts)
+    return _READER.read(config, seen).nowhere
 
 
 def disguises(config: Config) -> tuple[Disguise, ...]:
     """All masquerading of the enabled interfaces."""
-    grounds = ground.survey(config)
-    return tuple(
-        disguise
-        for interface in config.enabled()
-        for rule in interface.masquerades
-        for version in ground.versions(interface)
-        for disguise in _disguises(interface.name, rule, grounds[version])
-    )
+    return _READER.disguises(config)
+
+
+def ingress(config: Config, seen: State) -> Ingress:
+    """IP version → devices whose packets must be forwarded for the flows and their replies, sorted."""
+    return _READER.ingress(config, seen)
+
+
+class _Ear:
+    """Hears what rules of an interface say on one ground. Words that are said often are looked up once."""
+
+    def __init__(self, interface: str, here: Ground) -> None:
+        self._interface, self._here = interface, here
+        self._live = cache(self._find)
+
+    def hear(self, rule: Forward) -> _Said:
+        here, interface, words = self._here, self._interface, f"{rule.source} → {rule.target}"
+        sides = ((rule.source, rule.incoming, False), (rule.target, rule.outgoing, True))
+        sources, targets = (self._places(*side) for side in sides)
+        found = tuple(
+            Flow(interface, here.version, source, target, rule.ports, words)
+            for source in sources
+            for target in targets
+            if interface in (source.device, target.device)
+        )
+        lost = tuple(
+            Nowhere(interface, network, words)
+            for side, device, is_target in sides
+            for network in side.networks
+            if network.version == here.version and device is None
+            if not self._live((network,), False, None, is_target)
+        )
+        return _Said(found, lost)
+
+    def _places(self, side: Side, device: str | None, is_target: bool) -> tuple[Place, ...]:
+        """Where a side of a rule is; `device`: what it is bound to outside (None: not said)."""
+        if side.any:
+            managed = self._here.managed(self._interface)
+            return (Place(device),) if device else (*map(Place, managed), Place(None))
+        if not side.peers:
+            return self._live(side.networks, side.internet, device, is_target)
+        own = prefixes.union(*(self._here.peer(self._interface, name) for name in side.peers))
+        if side.networks or side.internet:
+            others = self._addresses(side.networks, side.internet)
+            return self._at(prefixes.union(own, others), device, is_target)
+        # A peer's own addresses are behind the interface, since all that it brings is.
+        return (Place(self._interface, prefixes.networks(own, self._here.version)),) if own else ()
+
+    def _find(
+        self, networks: tuple[IPNetwork, ...], internet: bool, device: str | None, is_target: bool
+    ) -> tuple[Place, ...]:
+        return self._at(self._addresses(networks, internet), device, is_target)
+
+    def _addresses(self, networks: tuple[IPNetwork, ...], internet: bool) -> Ranges:
+        found = prefixes.ranges(networks, self._here.version)
+        return prefixes.union(found, self._here.public) if internet else found
+
+    def _at(self, wanted: Ranges, device: str | None, is_target: bool) -> tuple[Place, ...]:
+        """What masquerading names is reached so by targets."""
+        named: Ways = self._here.named[self._interface] if is_target else {}
+        if device:
+            named = {device: prefixes.everything(self._here.version)}
+        return ground.live(wanted, self._interface, self._here, named)
 
 
 def _disguises(interface: str, rule: Masquerade, here: Ground) -> Iterator[Disguise]:
@@ -165,18 +234,17 @@ def _disguises(interface: str, rule: Masquerade, here: Ground) -> Iterator[Disgu
         yield Disguise(interface, here.version, rule.out, networks, words)
 
 
-def ingress(config: Config, seen: State) -> dict[int, tuple[str, ...]]:
-    """IP version → devices whose packets must be forwarded for the flows and their replies, sorted."""
+def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
     needed: dict[int, set[str]] = {4: set(), 6: set()}
-    disguised = disguises(config)
-    routes = ground.by_length(seen.of("route").values())
+    routes = ground.by_length(read.routes.values())
+    managed = {*read.config.managed()}
 
     @cache
     def routed(networks: tuple[IPNetwork, ...], version: int) -> set[str]:
         wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
-        return set(ground.leads(wanted, version, routes)) - set(config.managed())
+        return set(ground.leads(wanted, version, routes)) - managed
 
-    for flow in flows(config, seen):
+    for flow in read.flows:
         for place in (flow.source, flow.target):
             if place.device is not None:
                 needed[flow.version].add(place.device)

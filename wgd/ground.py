@@ -9,14 +9,16 @@ by any device that wgd does not manage.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
 from wgd.config.document import Config, Interface, IPNetwork, Peer
+from wgd.crowd import NOBODY, Crowd, crowd
 from wgd.prefixes import Ranges
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module
@@ -75,7 +77,8 @@ class Ground:
     """Where the addresses of one IP version live, worked out once for all rules.
 
     By interface, in file order: `own` networks, what is `behind` it, and what its masquerading `named`.
-    `public`: what the internet is. `peers` by interface and name. `routes` lead private addresses elsewhere.
+    `public`: what the internet is. `crowds`: the peers, and `idle` those not active now, by interface and
+    name. `routes` lead private addresses elsewhere.
     """
 
     version: int
@@ -83,52 +86,72 @@ class Ground:
     behind: Ways
     named: Mapping[str, Ways]
     public: Ranges
-    peers: Mapping[tuple[str, str], Peer]
+    crowds: Mapping[str, Crowd]
+    idle: frozenset[tuple[str, str]]
     routes: tuple[Route, ...]
 
     def managed(self, first: str) -> list[str]:
         """The interfaces in file order, but for the one that comes first."""
         return sorted(self.behind, key=lambda name: name != first)
 
-    def peer(self, interface: str, name: str, now: float) -> Ranges:
+    def peer(self, interface: str, name: str) -> Ranges:
         """What a peer's name means: those of its allowed IPs that lie inside the interface's own networks."""
-        peer = self.peers.get((interface, name))
-        if peer is None or not peer.active(now):
+        peer = self.crowds[interface].named.get(name)
+        if peer is None or (interface, name) in self.idle:
             return ()
         return prefixes.intersection(prefixes.ranges(peer.allowed_ips, self.version), self.own[interface])
 
 
-def survey(config: Config, routes: Iterable[Route] = ()) -> dict[int, Ground]:
-    """The ground by IP version. Without routes nothing private lives outside, unless a device was named."""
-    peers = {(i.name, peer.name): peer for i in config.enabled() for peer in i.peers}
-    managed = frozenset(config.managed())
-    return {
-        version: _ground(config, version, peers, _private_ways(routes, version, managed))
-        for version in (4, 6)
-    }
+class Surveyor:
+    """Surveys one config after the other. Of the peers that stayed it looks at none again."""
+
+    def __init__(self) -> None:
+        self._crowds: dict[str, Crowd] = {}
+
+    def survey(self, config: Config, routes: Iterable[Route] = (), now: float = 0.0) -> dict[int, Ground]:
+        """The ground by IP version. Without routes nothing private lives outside unless a device is named."""
+        enabled, managed = config.enabled(), frozenset(config.managed())
+        known = self._crowds
+        self._crowds = {i.name: crowd(i.peers, known.get(i.name, NOBODY)) for i in enabled}
+        idle = frozenset((i.name, name) for i in enabled for name in _idle(i.peers, now))
+        private = [route for route in routes if route.device not in managed]
+        return {version: self._ground(enabled, version, idle, private) for version in (4, 6)}
+
+    def _ground(
+        self,
+        enabled: Sequence[Interface],
+        version: int,
+        idle: frozenset[tuple[str, str]],
+        routes: Iterable[Route],
+    ) -> Ground:
+        own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in enabled}
+        behind = {i.name: self._crowds[i.name].coverage[version] for i in enabled}
+        public = public_addresses(version)
+        for taken in (*own.values(), *behind.values()):
+            public = prefixes.difference(public, taken)
+        named = {i.name: _named(i, version) for i in enabled}
+        return Ground(version, own, behind, named, public, self._crowds, idle, _private_ways(routes, version))
 
 
-def _ground(
-    config: Config, version: int, peers: Mapping[tuple[str, str], Peer], routes: tuple[Route, ...]
-) -> Ground:
-    own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in config.enabled()}
-    behind = {i.name: coverage(i, version) for i in config.enabled()}
-    named = {i.name: _named(i, version) for i in config.enabled()}
-    public = prefixes.difference(public_addresses(version), prefixes.union(*own.values(), *behind.values()))
-    return Ground(version, own, behind, named, public, peers, routes)
+_ENABLED, _EXPIRES = attrgetter("enabled"), attrgetter("expires")
 
 
-def versions(interface: Interface) -> tuple[int, ...]:
-    """The IP versions that can come out of the interface: those of its addresses and allowed IPs."""
+def _idle(peers: Sequence[Peer], now: float) -> Iterator[str]:
+    if any(map(_EXPIRES, peers)) or not all(map(_ENABLED, peers)):
+        yield from (peer.name for peer in peers if not peer.active(now))
+
+
+def expiries(config: Config) -> Iterator[float]:
+    """When peers expire, in seconds since the epoch."""
+    for interface in config.enabled():
+        for expires in filter(None, map(_EXPIRES, interface.peers)):
+            yield expires.timestamp()
+
+
+def grounds_of(interface: Interface, grounds: Mapping[int, Ground]) -> tuple[Ground, ...]:
+    """Those of the IP versions that can come out of the interface: of its addresses and allowed IPs."""
     found = {address.version for address in interface.addresses}
-    found |= {prefix.version for peer in interface.peers for prefix in peer.allowed_ips}
-    return tuple(sorted(found))
-
-
-def coverage(interface: Interface, version: int) -> Ranges:
-    """What the peers bring. A disabled or expired peer still counts: its addresses are not somewhere else
-    now, and a packet for it must not leave in plaintext."""
-    return prefixes.ranges((p for peer in interface.peers for p in peer.allowed_ips), version)
+    return tuple(here for here in grounds.values() if here.version in found or here.behind[interface.name])
 
 
 def _named(interface: Interface, version: int) -> Ways:
@@ -166,14 +189,13 @@ def _take(left: Ranges, ways: Ways, found: dict[str, Ranges]) -> Ranges:
     return left
 
 
-def _private_ways(routes: Iterable[Route], version: int, managed: frozenset[str]) -> tuple[Route, ...]:
-    """The routes that bind private addresses to devices that wgd does not manage, the longest prefix first.
-    One that reaches public addresses as well is a default route, whatever its length (0.0.0.0/1)."""
+def _private_ways(routes: Iterable[Route], version: int) -> tuple[Route, ...]:
+    """Those of the routes that bind private addresses, the longest prefix first. One that reaches public
+    addresses as well is a default route, whatever its length (0.0.0.0/1)."""
     return by_length(
         route
         for route in routes
         if route.destination.version == version
-        and route.device not in managed
         and not prefixes.intersection(
             prefixes.ranges((route.destination,), version), public_addresses(version)
         )

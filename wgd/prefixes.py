@@ -5,9 +5,9 @@ A `Ranges` is a sorted tuple of disjoint, non-adjacent (first, last) integer pai
 
 from __future__ import annotations
 
-import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network
 from operator import itemgetter
 
 from wgd.config.document import IPNetwork
@@ -24,10 +24,13 @@ def everything(version: int) -> Ranges:
 
 def ranges(networks: Iterable[IPNetwork], version: int) -> Ranges:
     """The union of those networks that are of this IP version."""
-    spans = (
-        (int(net.network_address), int(net.broadcast_address)) for net in networks if net.version == version
-    )
-    return merged(spans)
+    return merged(span(net) for net in networks if net.version == version)
+
+
+def span(network: IPNetwork) -> tuple[int, int]:
+    """Its first address and its last."""
+    first = int(network.network_address)
+    return first, first | (1 << network.max_prefixlen - network.prefixlen) - 1
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> Ranges:
@@ -79,10 +82,15 @@ def _overlapping(spans: Ranges, first: int, last: int) -> Iterator[tuple[int, in
 
 def networks(spans: Ranges, version: int) -> tuple[IPNetwork, ...]:
     """The fewest prefixes that make up these ranges, ascending."""
-    if version == 4:
-        make: type[ipaddress.IPv4Address] | type[ipaddress.IPv6Address] = ipaddress.IPv4Address
-    else:
-        make = ipaddress.IPv6Address
-    return tuple(
-        net for first, last in spans for net in ipaddress.summarize_address_range(make(first), make(last))
-    )
+    make: type[IPv4Network] | type[IPv6Network] = IPv4Network if version == 4 else IPv6Network
+    return tuple(make((first, length)) for first, length in _fewest(spans, BITS[version]))
+
+
+def _fewest(spans: Ranges, bits: int) -> Iterator[tuple[int, int]]:
+    """As first address and length."""
+    for first, last in spans:
+        while first <= last:
+            aligned = (first & -first).bit_length() - 1 if first else bits
+            size = min(aligned, (last - first + 1).bit_length() - 1)
+            yield first, bits - size
+            first += 1 << size

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from wgd import prefixes
 from wgd.config.document import IPNetwork, PortRange
 from wgd.flows import Flow
 from wgd.ground import Place
-from wgd.kinds.nftset import INTERVALS, PAIR, NamedSet
+from wgd.nftset import INTERVALS, PAIR, NamedSet
 
 FEW = 8
 """Up to so many addresses that could share a set stand in rules of their own."""
@@ -41,9 +42,10 @@ class Text(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a flow permits, as elements of the set that belongs into the hole of `rule`. `flow` and `ports`
-    say the same without a set."""
+    """What a flow permits, as elements of a set of that type, whose name belongs into the hole of `rule`.
+    `shares` is the same for all that have these two in common. `flow` and `ports` say it without a set."""
 
+    shares: str
     rule: str
     sort: str
     type: str
@@ -52,39 +54,57 @@ class Part(NamedTuple):
     ports: str
 
 
-@dataclass(slots=True)
-class _Shared:
-    """The parts that have one rule and one set in common."""
+class Writer:
+    """Writes the flows of one config after the other. What it knows of those that stayed only saves time."""
 
-    parts: list[Part] = field(default_factory=list)
-    size: int = 0
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Flow, tuple[str, ...], tuple[Part, ...]]] = {}
+        self._now: dict[int, tuple[Flow, tuple[str, ...], tuple[Part, ...]]] = {}
+
+    def begin(self) -> None:
+        """Another config: what was not asked for under the last one is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def accepts(
+        self, interface: str, permitted: Sequence[Flow], managed: tuple[str, ...]
+    ) -> tuple[list[Text], list[NamedSet]]:
+        """The rules that let these flows pass, and the sets that they look into."""
+        split = self._split(permitted, managed)
+        shared: dict[str, list[Part]] = {}
+        for part in chain.from_iterable(split):
+            shared.setdefault(part.shares, []).append(part)
+        many = {which: shared[which] for which in sorted(shared) if _is_many(shared[which])}
+        rules: list[Text] = []
+        for flow, mine in zip(permitted, split, strict=True):
+            left = [part for part in mine if part.shares not in many]
+            if left or not mine:
+                rules += _plain(flow, left, len(mine), managed)
+        sets = [_set(interface, alike) for alike in many.values()]
+        for alike, one in zip(many.values(), sets, strict=True):
+            rules.append(Text(alike[0].rule.replace(_HOLE, f" @{one.name} "), _words(alike[0])))
+        return rules, sets
+
+    def _split(self, permitted: Sequence[Flow], managed: tuple[str, ...]) -> list[tuple[Part, ...]]:
+        found = []
+        for flow in permitted:
+            known = self._before.get(id(flow))
+            if known is None or known[0] is not flow or known[1] != managed:
+                known = (flow, managed, parts(flow, managed))
+            self._now[id(flow)] = known
+            found.append(known[2])
+        return found
 
 
-def accepts(
-    interface: str, permitted: Sequence[Flow], managed: Sequence[str]
-) -> tuple[list[Text], list[NamedSet]]:
-    """The rules that let these flows pass, and the sets that they look into."""
-    split = [parts(flow, managed) for flow in permitted]
-    shared: dict[tuple[str, str], _Shared] = {}
-    for part in chain.from_iterable(split):
-        group = shared.setdefault((part.rule, part.type), _Shared())
-        group.parts.append(part)
-        group.size += len(part.elements)
-    many = {which: group.parts for which, group in sorted(shared.items()) if group.size > FEW}
-    rules: list[Text] = []
-    sets: list[NamedSet] = []
-    for flow, mine in zip(permitted, split, strict=True):
-        left = [part for part in mine if (part.rule, part.type) not in many]
-        rules += _plain(flow, left, len(mine), managed)
-    for (rule, _), alike in many.items():
-        sets.append(_set(interface, alike))
-        rules.append(Text(rule.replace(_HOLE, f" @{sets[-1].name} "), _words(alike[0])))
-    return rules, sets
+_ELEMENTS = attrgetter("elements")
 
 
-def _plain(flow: Flow, left: Sequence[Part], all_: int, managed: Sequence[str]) -> Iterator[Text]:
+def _is_many(alike: Sequence[Part]) -> bool:
+    return len(alike) > FEW or sum(map(len, map(_ELEMENTS, alike))) > FEW
+
+
+def _plain(flow: Flow, left: Sequence[Part], whole: int, managed: Sequence[str]) -> Iterator[Text]:
     """Rules without sets for what is in none."""
-    if len(left) == all_:
+    if len(left) == whole:
         for ports in _ports(flow.ports, flow.version):
             yield Text(_rule(flow, ports, managed), flow.words)
     else:
@@ -94,9 +114,8 @@ def _plain(flow: Flow, left: Sequence[Part], all_: int, managed: Sequence[str]) 
 
 def _set(interface: str, alike: Sequence[Part]) -> NamedSet:
     first = alike[0]
-    digest = hashlib.sha256(f"{first.type}: {first.rule}".encode()).hexdigest()[:12]
-    name = f"{first.sort}-{interface}-{digest}"
-    elements = frozenset(element for part in alike for element in part.elements)
+    name = f"{first.sort}-{interface}-{hashlib.sha256(first.shares.encode()).hexdigest()[:12]}"
+    elements = frozenset(chain.from_iterable(map(_ELEMENTS, alike)))
     return NamedSet(name, first.type, _joined(elements) if first.type.endswith(INTERVALS) else elements)
 
 
@@ -122,14 +141,11 @@ def _words(part: Part) -> str:
 
 def parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     """The flow as elements of sets; nothing of one that names no addresses."""
-    if not flow.source.networks and not flow.target.networks:
-        return ()
-    return tuple(
-        part
-        for source in _by_size(flow.source)
-        for target in _by_size(flow.target)
-        for part in _parts(replace(flow, source=source, target=target), managed)
-    )
+    sources, targets = _by_size(flow.source), _by_size(flow.target)
+    if len(sources) == len(targets) == 1:
+        return _parts(flow, managed)
+    narrowed = (replace(flow, source=source, target=target) for source in sources for target in targets)
+    return tuple(part for one in narrowed for part in _parts(one, managed))
 
 
 def _by_size(place: Place) -> tuple[Place, ...]:
@@ -145,10 +161,12 @@ def _is_single(network: IPNetwork) -> bool:
     return network.prefixlen == network.max_prefixlen
 
 
-def _parts(flow: Flow, managed: Sequence[str]) -> Iterator[Part]:
+def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     """Of a flow that has single addresses or ranges on each side, not both."""
     sources, targets = flow.source.networks, flow.target.networks
     sort, type_ = _sort(sources, targets), f"ipv{flow.version}_addr"
+    if not sort:
+        return ()
     side = targets if sort == "to" else sources
     elements = tuple(map(_address, side))
     if sort == "pairs":
@@ -157,14 +175,17 @@ def _parts(flow: Flow, managed: Sequence[str]) -> Iterator[Part]:
     elif not _is_single(side[0]):
         elements = tuple(net.network_address.packed + net.broadcast_address.packed for net in side)
         type_ += INTERVALS
-    for ports in _ports(flow.ports, flow.version):
-        yield Part(_rule(flow, ports, managed, sort), sort, type_, elements, flow, ports)
+    return tuple(
+        Part(f"{type_}: {rule}", rule, sort, type_, elements, flow, ports)
+        for ports in _ports(flow.ports, flow.version)
+        for rule in (_rule(flow, ports, managed, sort),)
+    )
 
 
 def _sort(sources: Sequence[IPNetwork], targets: Sequence[IPNetwork]) -> str:
-    """Which side is in a set. It depends on this flow alone: an edit of one changes no other's."""
+    """Which side is in a set ("": none). It depends on this flow alone: an edit of one changes no other's."""
     if not sources or not targets:
-        return "from" if sources else "to"
+        return "from" if sources else "to" if targets else ""
     single = _is_single(sources[0]), _is_single(targets[0])
     few = min(len(sources), len(targets)) == 1 or len(sources) * len(targets) <= LONGEST
     if all(single) and few:
@@ -181,15 +202,18 @@ def _address(network: IPNetwork) -> bytes:
 def _rule(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
     """With a hole for the set of that sort, or without."""
     family, hole = _FAMILIES[flow.version], _HOLE.rstrip()
-    incoming, outgoing = _device("iifname", flow.source, managed), _device("oifname", flow.target, managed)
-    source = match("saddr", flow.version, flow.source.networks)
-    target = match("daddr", flow.version, flow.target.networks)
+    source = target = ""
     if sort == "from":
         source = f"{family} saddr{hole}"
+    elif sort != "pairs":
+        source = match("saddr", flow.version, flow.source.networks)
+    if sort == "pairs":
+        target = f"{family} saddr . {family} daddr{hole}"
     elif sort == "to":
         target = f"{family} daddr{hole}"
-    elif sort == "pairs":
-        source, target = "", f"{family} saddr . {family} daddr{hole}"
+    else:
+        target = match("daddr", flow.version, flow.target.networks)
+    incoming, outgoing = _device("iifname", flow.source, managed), _device("oifname", flow.target, managed)
     words = (version(flow.version), incoming, source, outgoing, target, ports, "accept")
     return " ".join(filter(None, words))
 

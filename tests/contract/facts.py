@@ -11,11 +11,11 @@ from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import FORWARD, NftElements, NftTransaction
-from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import OURS
+from wgd.nftset import SetEdit
 
 FACTS: list[Scenario] = []
 

@@ -24,9 +24,9 @@ from tests.contract.world import Scenario, World
 from wgd.config.document import Config, Forward
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.nftables import NftElements
-from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import PeerEdit, PeersSet
 from wgd.model import OURS, Ref, Verb
+from wgd.nftset import SetEdit
 
 PASSES: list[Scenario] = []
 

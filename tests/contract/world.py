@@ -13,11 +13,11 @@ from wgd.kinds.address import Address
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
 from wgd.kinds.nftables import Chain
-from wgd.kinds.nftset import NamedSet
 from wgd.kinds.peer import Peer
 from wgd.kinds.route import Route
 from wgd.kinds.sysctl import Sysctl
 from wgd.model import Op, Plan, Report
+from wgd.nftset import NamedSet
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
 from wgd.reconcile import observe, reconcile

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from wgd.kernel.netlink import NESTED, attribute, attributes, elements, nest
 from wgd.kernel.nfcodec import HEADER
 from wgd.kernel.nfsets import DELSETELEM, NEWSETELEM, about_set, decode_elements, encode_edits
-from wgd.kinds.nftset import INTERVALS, SetEdit
+from wgd.nftset import INTERVALS, SetEdit
 
 ONE, OTHER, THIRD = (bytes((10, 0, 0, number)) for number in (1, 5, 9))
 END = attribute(3, (1).to_bytes(4))

@@ -12,11 +12,11 @@ from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
-from wgd.kinds.nftset import SetEdit
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet, Stripped
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
+from wgd.nftset import SetEdit
 
 PEER = base64.b64encode(key("a")).decode()
 CAMERAS = (Route(network("10.11.12.0/24"), "wg0"), Route(network("fd00::/64"), "wg0", 1024))

@@ -13,7 +13,7 @@ from struct import Struct
 from wgd.kernel.netlink import CREATE, NESTED, Request, attribute, attributes, elements, text
 from wgd.kernel.nfcodec import HEADER, SUBSYSTEM, about_table, number, ours
 from wgd.kinds.nftables import Chain
-from wgd.kinds.nftset import INTERVALS, PAIR, NamedSet, SetEdit, width
+from wgd.nftset import INTERVALS, PAIR, NamedSet, SetEdit, width
 
 NEWSETELEM, GETSETELEM, DELSETELEM = (SUBSYSTEM | number for number in (12, 13, 14))
 

@@ -19,7 +19,7 @@ from wgd.kernel import netlink, nfcodec, nfsets
 from wgd.kernel.netlink import Netlink, Request
 from wgd.kernel.nfcodec import about_table
 from wgd.kinds.nftables import TABLE, NftElements, NftTransaction, Spec
-from wgd.kinds.nftset import NamedSet
+from wgd.nftset import NamedSet
 
 _TORN_READINGS = 20
 

@@ -19,10 +19,10 @@ from typing import ClassVar
 
 from wgd import rules
 from wgd.config.document import Config, Forwarding
-from wgd.flows import FENCE, Disguise, Flow, disguises, flows, guard
-from wgd.kinds.nftset import NamedSet, SetEdit, declared
+from wgd.flows import FENCE, Disguise, disguises, flows, guard
 from wgd.kinds.sysctl import fenced
 from wgd.model import Change, Op, Ref, Stage, State, Verb
+from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
 
 TABLE = "inet wgd"
@@ -83,13 +83,18 @@ class NftablesKind(Kind[Spec]):
         """Chains have their names to themselves; a set may be called like one."""
         return spec.name if _word(spec) == "chain" else (_word(spec), spec.name)
 
+    def __init__(self) -> None:
+        self._writer = rules.Writer()
+
     def desired(self, config: Config, seen: State) -> Iterable[Spec]:
+        self._writer.begin()
         permitted, disguised = flows(config, seen), disguises(config)
         managed = config.managed()
         for interface in config.enabled():
             name = interface.name
             if interface.forwarding is Forwarding.RULES:
-                yield from _forwarding(name, [f for f in permitted if f.interface == name], managed)
+                mine = [flow for flow in permitted if flow.interface == name]
+                yield from _forwarding(name, *self._writer.accepts(name, mine, managed))
             masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
             if masked:
                 yield Chain(f"masquerade-{name}", POSTROUTING, tuple(masked))
@@ -244,8 +249,7 @@ def _rule(text: str, words: str) -> Rule:
 REPLIES = _rule("ct direction reply ct state established,related accept", "replies")
 
 
-def _forwarding(interface: str, permitted: Sequence[Flow], managed: Sequence[str]) -> Iterable[Spec]:
-    texts, sets = rules.accepts(interface, permitted, managed)
+def _forwarding(interface: str, texts: Iterable[rules.Text], sets: Iterable[NamedSet]) -> Iterable[Spec]:
     chain = [
         _rule(f'iifname != "{interface}" oifname != "{interface}" accept', f"not through {interface}"),
         REPLIES,

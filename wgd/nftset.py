@@ -1,4 +1,4 @@
-"""Sets of addresses as nftables has them: their values, for `wgd.kinds.nftables`. Pure.
+"""Sets of addresses as nftables has them, as values. Pure.
 
 The kernel gives back neither what nft was told about a set nor the order of its elements; a type and a
 frozenset are what compares.

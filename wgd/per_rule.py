@@ -1,0 +1,114 @@
+"""What each rule of an interface comes to, made again only of those that an edit or a route touched. Pure.
+
+It is a memo of a pure function and nothing else: the answer is the same without what was made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from wgd import prefixes
+from wgd.config.document import Forward, Interface
+from wgd.ground import Ground, public_addresses
+from wgd.listing import touched
+from wgd.prefixes import Ranges
+
+T = TypeVar("T")
+
+
+class _One(NamedTuple):
+    """What came of one rule, and what of the ground it read: names of peers, addresses, and the internet."""
+
+    made: Any
+    peers: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    internet: bool
+
+
+class _Made(NamedTuple):
+    """What came of each rule, in their order, and what it was made of."""
+
+    rules: tuple[Forward, ...]
+    here: Ground
+    each: list[_One]
+
+
+class PerRule(Generic[T]):
+    """For the interfaces of one config after the other."""
+
+    def __init__(self) -> None:
+        self._before: dict[tuple[str, int], _Made] = {}
+        self._now: dict[tuple[str, int], _Made] = {}
+
+    def begin(self) -> None:
+        """Another config: of interfaces that it does not ask for, nothing is kept."""
+        self._before, self._now = self._now, {}
+
+    def of(self, interface: Interface, here: Ground, make: Callable[[Forward], T]) -> list[T]:
+        """What `make` makes of each rule on this ground."""
+        key = (interface.name, here.version)
+        last = self._before.get(key)
+        if last is None or _frame(last.here) != _frame(here):
+            last = _Made((), here, [])
+        each = _remade(last, interface.forwards, here, make)
+        if last.here is not here:
+            for at in _affected(interface.name, each, last.here, here):
+                each[at] = each[at]._replace(made=make(interface.forwards[at]))
+        self._now[key] = _Made(interface.forwards, here, each)
+        return [one.made for one in each]
+
+
+def _frame(here: Ground) -> tuple[object, ...]:
+    """All of a ground that any rule may depend on, but peers and what they cover."""
+    return here.own, here.named, here.routes, tuple(here.behind)
+
+
+def _remade(
+    last: _Made, rules: tuple[Forward, ...], here: Ground, make: Callable[[Forward], object]
+) -> list[_One]:
+    start, end, _, _ = touched(last.rules, rules)
+    before = zip(last.rules[start:end], last.each[start:end], strict=True)
+    known = {id(rule): one for rule, one in before}
+    between = [known.get(id(rule)) or _one(rule, here.version, make) for rule in rules[start:end]]
+    return last.each[:start] + between + (last.each[end:] if end else [])
+
+
+def _one(rule: Forward, version: int, make: Callable[[Forward], object]) -> _One:
+    sides = (rule.source, rule.target)
+    return _One(
+        make(rule),
+        rule.source.peers + rule.target.peers,
+        tuple(prefixes.span(net) for side in sides for net in side.networks if net.version == version),
+        any(side.internet for side in sides),
+    )
+
+
+def _affected(interface: str, each: Sequence[_One], one: Ground, other: Ground) -> list[int]:
+    """The rules that read something that is different on the other ground."""
+    names, moved = _changed_names(interface, one, other), _moved(one, other)
+    public = bool(prefixes.intersection(moved, public_addresses(other.version)))
+    return [
+        at
+        for at, (_, peers, spans, internet) in enumerate(each)
+        if not names.isdisjoint(peers)
+        or (internet and public)
+        or any(first <= end and start <= last for first, last in spans for start, end in moved)
+    ]
+
+
+def _changed_names(interface: str, one: Ground, other: Ground) -> set[str]:
+    differs = touched(one.crowds[interface].peers, other.crowds[interface].peers)
+    changed = {peer.name for peer in (*differs.gone, *differs.come)}
+    return changed | {name for at, name in one.idle ^ other.idle if at == interface}
+
+
+def _moved(one: Ground, other: Ground) -> Ranges:
+    """The addresses that only one of them has behind some interface."""
+    found: list[tuple[int, int]] = []
+    for interface, before in one.behind.items():
+        now = other.behind[interface]
+        if before is not now:
+            differs = touched(before, now)
+            found += {*before[differs.start : differs.end]} ^ {*now[differs.start : differs.end]}
+    return prefixes.merged(found)
