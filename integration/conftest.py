@@ -33,6 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "lane(name): runs in this lane only")
     config.addinivalue_line("markers", "thorough: runs with --thorough only")
+    once = (
+        "hangs neither on the kernel nor on its WireGuard: one lane is enough, where processes start fastest"
+    )
+    config.addinivalue_line("markers", f"once: {once}")
     lane = config.getoption("lane")
     if lane == "systemd":
         return
@@ -68,6 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _has_its_place(item: pytest.Item, config: pytest.Config) -> bool:
     lanes = [marker.args for marker in item.iter_markers("lane")]
+    lanes += [("userspace",) for _ in item.iter_markers("once")]
     wanted = config.getoption("thorough") or item.get_closest_marker("thorough") is None
     return bool(wanted) and all(config.getoption("lane") in names for names in lanes)
 

@@ -107,10 +107,11 @@ class Host:
         with self.inside():
             return Path(path).read_text()
 
-    def ping(self, address: str, seconds: float = 1) -> bool:
+    def ping(self, address: str, seconds: float = 10) -> bool:
+        """Whether it is answered in time; the handshake of a new session may take some."""
         return self.attempt("ping", "-n", "-q", "-c", "1", "-W", str(seconds), address).returncode == 0
 
-    def fetch(self, url: str, seconds: float = 1) -> str:
+    def fetch(self, url: str, seconds: float = 10) -> str:
         """The page's text; OSError if it does not come."""
         where = urllib.parse.urlsplit(url)
         with self.inside():

@@ -110,9 +110,9 @@ def tapped(host: Host) -> Iterator[Tap]:
         yield Tap(tap)
 
 
-def ping(host: Host, address: str, count: int, interval: float = 0.02) -> int:
-    """How many of so many got no answer."""
-    done = host.attempt("ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", address)
+def ping(host: Host, address: str, count: int, patience: float = 10) -> int:
+    """How many of so many got no answer; if any, it waits this many seconds for it."""
+    done = host.attempt("ping", "-n", "-q", "-c", str(count), "-i", "0.02", "-W", str(patience), address)
     found = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
     assert found is not None, done.stdout + done.stderr
     return int(found[1]) - int(found[2])

@@ -13,6 +13,7 @@ from integration.host import Host
 from integration.test_daemon import FILE, INTERFACE, LAPTOP, PHONE, Machine, machine, until
 
 __all__ = ["machine"]
+pytestmark = pytest.mark.once
 GIT = ("git", "-C", "/etc/wgd", "-c", "user.name=ann", "-c", "user.email=ann@example.org", "-c", "gc.auto=0")
 EMACS = '(progn (goto-char (point-max)) (insert-file-contents "/run/addition") (save-buffer))'
 

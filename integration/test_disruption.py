@@ -17,6 +17,8 @@ from integration.disruption.operations import named, new_key
 from integration.disruption.wgd_tool import WgdTool
 from integration.host import Host
 
+IN_THE_KERNEL = pytest.mark.lane("kernel")
+"""With wireguard-go, test_sessions and test_minimal do the like in less time."""
 HANDFUL = (
     "add a peer",
     "active peer: add two allowed IPs",
@@ -42,6 +44,7 @@ def unnoticed(result: Result) -> bool:
     return (result.losses.lost, result.losses.broken) == (0, 0) and result.losses.sent > 50
 
 
+@IN_THE_KERNEL
 @pytest.mark.parametrize("name", HOSTS)
 def test_no_packet_notices_an_edit(arena: Arena, name: str) -> None:
     steps = {operation.name: operation.step for operation in named(arena.base[name])}
@@ -49,12 +52,14 @@ def test_no_packet_notices_an_edit(arena: Arena, name: str) -> None:
     assert [result for result in results if not unnoticed(result)] == []
 
 
+@IN_THE_KERNEL
 def test_no_packet_notices_random_edits_of_the_active_peer(arena: Arena) -> None:
     found = edit_at_random(arena, 24)
     assert sum(tally.edits for tally in found.values()) == 24
     assert {kind: tally.lost for kind, tally in found.items() if tally.lost} == {}
 
 
+@IN_THE_KERNEL
 @pytest.mark.parametrize("name", HOSTS)
 def test_no_packet_notices_the_daemons_death_and_its_successor(
     arena: Arena, tool: WgdTool, name: str

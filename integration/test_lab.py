@@ -11,6 +11,7 @@ from integration.host import CommandFailed, Host
 from integration.lab import PAGE, Lab
 from integration.seed import HUB_ENDPOINT
 
+pytestmark = pytest.mark.once
 KEY = "/etc/wgd/keys/wg0.key"
 HUB, SPOKE_1, SPOKE_2 = "172.27.0.1", "172.27.0.2", "172.27.0.3"
 WEBCAMS = "10.11.12.0/24"

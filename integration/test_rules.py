@@ -17,7 +17,6 @@ import pytest
 from integration.host import Host
 from integration.lab import CAMERA, Lab
 from integration.packets import (
-    PING_EVERY,
     SIZE,
     SORTS,
     arriving,
@@ -30,6 +29,7 @@ from integration.packets import (
     transferred,
 )
 from integration.seed import HUB_ENDPOINT
+from integration.test_daemon import until
 
 DESK = "192.168.9.2"
 SPOKE_1, SPOKE_2 = "172.27.0.2", "172.27.0.3"
@@ -263,7 +263,7 @@ def test_internet_any_and_out(net: Net, target: str, more: str, beyond: bool, ca
     internet = net.lab.hosts["internet"]
     assert net.passing(net.lab.spoke_1, internet, BEYOND) == dict.fromkeys(SORTS, beyond)
     assert net.passing(net.lab.spoke_1, net.lab.camera, CAMERA) == dict.fromkeys(SORTS, camera)
-    assert net.lab.spoke_1.ping(BEYOND, seconds=0.5) is beyond, "and its answer comes back"
+    assert net.lab.spoke_1.ping(BEYOND, seconds=10 if beyond else 0.5) is beyond, "and its answer comes back"
     assert net.lab.hub_1.run("sysctl", "-ar", "net.ipv6.*forwarding") == ipv6, "no IPv6 here, none opened"
 
 
@@ -390,19 +390,22 @@ def test_an_icmp_error_about_nothing_does_not_pass(net: Net) -> None:
         assert counts() == {"error": 0}
 
 
-def test_rules_that_were_flushed_are_back_within_milliseconds(net: Net, tmp_path: Path) -> None:
-    """Even for a connection that was born in the gap."""
+def test_rules_that_were_flushed_come_back(net: Net, tmp_path: Path) -> None:
+    """Even for a connection that was born in the gap. How soon: `make bench-repair`."""
     hub = net.lab.hub_1
     net.hub(rule("spoke-1", "webcams", 'ports = ["tcp/80"]'))
     daemon = hub.popen(sys.executable, "-m", "wgd", "run", log=tmp_path / "log")
     try:
-        while '"pass"' not in hub.run("cat", "/run/wgd/status.json", check=False):
-            time.sleep(0.05)
-        with arriving(net.lab.camera, echo="icmp type echo-request") as counts:
-            with pinging(net.lab.spoke_1, CAMERA, answered=False):
-                hub.nft("flush ruleset")
-                time.sleep(1)
-            assert counts()["echo"] * PING_EVERY < 0.3
+        assert until(lambda: '"pass"' in hub.run("cat", "/run/wgd/status.json", check=False))
+        with (
+            arriving(net.lab.camera, echo="icmp type echo-request") as counts,
+            pinging(net.lab.spoke_1, CAMERA, answered=False),
+        ):
+            hub.nft("flush ruleset")
+            assert until(lambda: "everything else" in hub.run("nft", "list", "ruleset"))
+            born = counts()["echo"]
+            time.sleep(0.5)
+            assert counts()["echo"] == born
     finally:
         daemon.terminate()
         daemon.wait(10)

@@ -55,7 +55,7 @@ class Tally:
         return Tally(self.edits + 1, self.sent + losses.sent, self.lost + losses.lost, outage)
 
 
-FULL = Scale(idle=15, edits=1000, edits_by_hand=120, floods=60, thorough=True)
+FULL = Scale(idle=10, edits=1000, edits_by_hand=120, floods=60, thorough=True)
 QUICK = Scale(idle=5, edits=36, edits_by_hand=12, floods=6, thorough=False)
 
 

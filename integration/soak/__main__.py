@@ -73,7 +73,7 @@ def soak(stage: Stage, seconds: float) -> Iterator[str]:
     stage.lab.seed()
     for host in stage.lab:
         stage.start(host.name)
-    if not _within(20, lambda: stage.lab.page() == PAGE):
+    if not _within(LET_GO, lambda: stage.lab.page() == PAGE):
         yield "the camera's page did not come at the start"
         return
     log = stage.logs / "ping"
