@@ -19,8 +19,6 @@ from wgd.model import Plan, State
 from wgd.plan import make_plan
 from wgd.protocols import Kind
 
-_KINDS: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
-
 
 @dataclass(frozen=True, slots=True)
 class _Edited:
@@ -40,11 +38,12 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
     old = replace(now, interfaces={one.before.name: one.before for one in edited})
     new = replace(now, interfaces={one.now.name: one.now for one in edited})
     objects = dict(seen.objects)
-    for kind in _KINDS:
+    kinds: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
+    for kind in kinds:
         keys = {kind.key(spec): None for config in (old, new) for spec in kind.desired(config, seen)}
         have = seen.of(kind.name)
         objects[kind.name] = {key: have[key] for key in keys if key in have}
-    plan = make_plan(new, replace(seen, objects=objects), _KINDS)
+    plan = make_plan(new, replace(seen, objects=objects), kinds)
     return plan if plan.changes and not plan.conflicts else None
 
 

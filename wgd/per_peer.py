@@ -45,17 +45,25 @@ class PerPeer(Generic[T]):
     ) -> list[T]:
         """What `make` makes of the peers that are active at `now`, in their order. `given`: what else it
         depends on, besides the interface's name."""
+        made = self._of(interface, make, given)
+        each: Iterable[Sequence[T]] = made.each
+        if made.changing:
+            pairs = zip(made.peers, made.each, strict=True)
+            each = (ones for peer, ones in pairs if peer.active(now))
+        return [*chain.from_iterable(each)]
+
+    def of_all(self, interface: Interface, make: Callable[[Peer], Sequence[T]]) -> Sequence[Sequence[T]]:
+        """What `make` makes of each peer, active or not."""
+        return self._of(interface, make, None).each
+
+    def _of(self, interface: Interface, make: Callable[[Peer], Sequence[T]], given: Hashable) -> _Made[T]:
         made = self._before.get(interface.name)
         if made is None or made.given != given:
             made = _Made((), given, [], changing=False)
         if made.peers is not interface.peers:
             made = _remade(made, interface.peers, make)
         self._now[interface.name] = made
-        each: Iterable[Sequence[T]] = made.each
-        if made.changing:
-            pairs = zip(made.peers, made.each, strict=True)
-            each = (ones for peer, ones in pairs if peer.active(now))
-        return [*chain.from_iterable(each)]
+        return made
 
 
 def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], Sequence[T]]) -> _Made[T]:

@@ -63,10 +63,11 @@ def render_result(value: Value, now: float, page: Page) -> str:
     return "\n".join((*_headline(value, now, page), *findings(value, page, now)))
 
 
-def summary(value: Value) -> str:
-    """All in a few words: `in sync: 2 interfaces, 5 peers`, or what is not."""
+def summary(value: Value, listed: int | None = None) -> str:
+    """All in a few words: `in sync: 2 interfaces, 5 peers`, or what is not. `listed`: how many peers the
+    files list (None: the value tells)."""
     if value["in_sync"]:
-        return f"in sync: {_extent(value)}"
+        return f"in sync: {_extent(value, listed)}"
     errors = sum(problem["severity"] == "error" for problem in value["problems"])
     counted = [
         several(len(value["drift"]), "difference") if value["drift"] else "",
@@ -76,10 +77,11 @@ def summary(value: Value) -> str:
     return ", ".join(filter(None, counted)) or "not in sync"
 
 
-def _extent(value: Value) -> str:
+def _extent(value: Value, listed: int | None = None) -> str:
     interfaces = value["interfaces"]
-    peers = sum(peer["name"] is not None for interface in interfaces for peer in interface["peers"])
-    return f"{several(len(interfaces), 'interface')}, {several(peers, 'peer')}"
+    if listed is None:
+        listed = sum(peer["name"] is not None for interface in interfaces for peer in interface["peers"])
+    return f"{several(len(interfaces), 'interface')}, {several(listed, 'peer')}"
 
 
 def _headline(value: Value, now: float, page: Page) -> Iterable[str]:

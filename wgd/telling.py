@@ -15,10 +15,11 @@ from wgd import report
 from wgd.errors import Problem, Severity
 from wgd.kernel.nftables import foreign_forward_drops
 from wgd.model import Conflict, Foreign, Outcome, Report
+from wgd.peer_report import PeerTexts
 from wgd.rivals import named
 from wgd.sources import notify, others
 from wgd.sources.files import Loaded
-from wgd.sources.statusfile import StatusFile
+from wgd.sources.statusfile import write_status
 
 TOLD = 20
 """Commands of one op that the log tells one by one."""
@@ -30,8 +31,7 @@ class Teller:
     def __init__(self, run_dir: Path) -> None:
         self._log: Any = structlog.get_logger()
         self._run_dir = run_dir
-        self._status = StatusFile(run_dir)
-        self._peers = report.PeerValues()
+        self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
         self._conflicts: frozenset[Conflict] = frozenset()
         self._left_over: frozenset[Foreign] = frozenset()
@@ -87,13 +87,14 @@ class Teller:
             warnings=_warnings(loaded),
             failures=done.outcomes,
             rivals=others.among(loaded.config, done.seen),
-            told=self._peers,
+            texts=self._texts,
         )
         try:
-            self._status.write({**value, **more})
+            write_status(self._run_dir, {**value, **more})
         except OSError as error:
             self._log.error(f"{self._run_dir} cannot hold status.json: {error.strerror}")
-        notify.notify(READY=1, STATUS=report.summary(value))
+        listed = sum(len(interface.peers) for interface in loaded.config.interfaces.values())
+        notify.notify(READY=1, STATUS=report.summary(value, listed))
 
 
 def _warnings(loaded: Loaded) -> tuple[str, ...]:
