@@ -2,6 +2,6 @@
 
 import sys
 
-from wgd.cli import main
+from wgd.cli import entry
 
-sys.exit(main())
+sys.exit(entry())

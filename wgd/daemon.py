@@ -83,7 +83,7 @@ class Daemon:
         self._teller, self._telling = Teller(directories.run), Telling()
         self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
         self._took, self._told_for = 0.0, -1
-        self._tidy_next = -math.inf
+        self._tidy_next = time.monotonic() + TIDY
 
     def run(self) -> None:
         """Reconcile, wait, reconcile, until told to stop."""

@@ -37,14 +37,19 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
         return None
     old = replace(now, interfaces={one.before.name: one.before for one in edited})
     new = replace(now, interfaces={one.now.name: one.now for one in edited})
-    objects = dict(seen.objects)
     kinds: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
+    plan = make_plan(new, _around(old, new, kinds, replace(seen, silence={})), kinds)
+    return plan if plan.changes and not plan.conflicts else None
+
+
+def _around(old: Config, new: Config, kinds: Iterable[Kind[Any]], seen: State) -> State:
+    """What was seen of the objects that either wants. Nobody's silence: it is the whole pass that forgets."""
+    objects = dict(seen.objects)
     for kind in kinds:
         keys = {kind.key(spec): None for config in (old, new) for spec in kind.desired(config, seen)}
         have = seen.of(kind.name)
         objects[kind.name] = {key: have[key] for key in keys if key in have}
-    plan = make_plan(new, replace(seen, objects=objects), kinds)
-    return plan if plan.changes and not plan.conflicts else None
+    return replace(seen, objects=objects)
 
 
 def _edited(before: Config, now: Config) -> list[_Edited] | None:
