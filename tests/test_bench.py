@@ -229,3 +229,9 @@ def test_a_route_that_goes_is_not_one_that_comes() -> None:
     heard = [Heard(1.0, ROUTE, route(25, NEW))]
     assert complete_at(heard, Expected(routes_come=frozenset({NEW}))) is None
     assert complete_at(heard, Expected(routes_gone=frozenset({NEW}))) == 1.0
+
+
+def test_elements_go_with_their_set() -> None:
+    heard = [Heard(1.0, NFTABLES, message(10 << 8 | 11, b"the set"))]
+    assert complete_at(heard, Expected(rules_gone=frozenset({OLD}))) == 1.0
+    assert complete_at(heard, Expected(rules_gone=frozenset({OLD}), rules_come=frozenset({NEW}))) is None

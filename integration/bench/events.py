@@ -20,6 +20,8 @@ _ROUTE_HEADER, _DESTINATION = 12, 1
 _NFT = 10 << 8
 _COME, _GONE = {_NFT | 6, _NFT | 12}, {_NFT | 8, _NFT | 14}
 """New rules and elements; deleted ones."""
+_SET_GONE = _NFT | 11
+"""With a set go its elements, of which the kernel then says nothing."""
 _SINGLE = 1
 """Edits at once of which the log is asked as well. Of many, routes come after the peers, and tell enough."""
 
@@ -83,6 +85,9 @@ def _strike(one: Heard, open_: dict[tuple[str, bool], set[bytes]]) -> bool:
                 struck = True
         elif one.source == NFTABLES and message.kind in _COME | _GONE:
             struck |= _found(message.body, open_[NFTABLES, message.kind in _COME])
+        elif one.source == NFTABLES and message.kind == _SET_GONE:
+            struck |= bool(open_[NFTABLES, False])
+            open_[NFTABLES, False].clear()
     return struck
 
 

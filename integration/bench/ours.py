@@ -26,6 +26,10 @@ FILE, FOLDER = "/etc/wgd/wg0.toml", "/etc/wgd/wg0.d"
 _READY = "@wgd-bench"
 _PASS = re.compile(r'"pass":\{[^}]*\}')
 _NUMBER = r'"{}":([0-9.e+-]+)'
+_LISTED = 1000
+"""Peers up to which nft is asked as well whether the rules are true; beyond, listing takes seconds."""
+_START = 900.0
+"""Seconds that a start may take."""
 _ENOUGH = 1 << 20
 """Characters of status.json within which all stands that is not about single peers."""
 
@@ -111,14 +115,23 @@ class Ours:
         self._verify(edits)
         return (at - renamed - FILES.quiet) * 1000, spent * 1000
 
-    def _verify(self, edits: Iterable[Edit]) -> None:
-        """What the log says of peers, `wg` has to say, too."""
+    def _verify(self, edits: Sequence[Edit]) -> None:
+        """What the log says of peers, `wg` has to say, too, and of rules `nft`."""
         shown = set(self.host.run("wg", "show", "wg0", "allowed-ips").splitlines())
         for edit in edits:
             wanted = f"{edit.after.key}\t{edit.after.address}/32" if edit.after else ""
             had = f"{edit.before.key}\t{edit.before.address}/32" if edit.before else ""
             if (wanted and wanted not in shown) or (had != wanted and had in shown):
                 raise TooLong(f"wg does not show it: {edit}")
+        if len(self.crowd.members) <= _LISTED:
+            listed = {w.strip(",").removesuffix("/32") for w in self._rules().split()}
+            come, gone = network.changed_addresses(edits)
+            if come - listed or gone & listed:
+                raise TooLong(f"nft does not show it: {edits}")
+
+    def _rules(self) -> str:
+        """All rules and elements; comments, which say in words what a rule is for, left out."""
+        return re.sub('comment "[^"]*"', "", self.host.run("nft", "list", "table", "inet", "wgd"))
 
     def _prepare(self, edits: Iterable[Edit]) -> list[tuple[Path, Path]]:
         """Files ready to be renamed. A drop-in of a peer that goes is saved empty: if its file went, wgd
@@ -228,7 +241,7 @@ def _ready_after(ready: socket.socket, output: IO[bytes], began: float) -> float
     ready.settimeout(0.005)
     os.set_blocking(output.fileno(), False)
     said = b""
-    while time.perf_counter() < began + MOST:
+    while time.perf_counter() < began + _START:
         said += output.read() or b""
         try:
             if b"READY=1" in ready.recv(4096):
