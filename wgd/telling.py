@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-from wgd import report
+from wgd import log, report
 from wgd.errors import Problem, Severity
 from wgd.kernel.nftables import foreign_forward_drops
 from wgd.model import Conflict, Foreign, Outcome, Report
@@ -29,7 +27,7 @@ class Teller:
     """Remembers what was told, so as not to say it again."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._log: Any = structlog.get_logger()
+        self._log: Any = log.logger()
         self._run_dir = run_dir
         self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
