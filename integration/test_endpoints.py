@@ -126,7 +126,7 @@ def test_it_would_get_one_had_the_peer_been_made_again(street: Street) -> None:
     have = peer(street.hub)
     edit(street.hub, PeerEdit(have.public_key, remove=True))
     edit(street.hub, PeerEdit(have.public_key, add_allowed_ips=tuple(have.allowed_ips)))
-    answer = street.replay(captured)
+    answer = street.replay(captured, seconds=10)
     assert answer is not None and (answer[0], len(answer)) == RESPONSE
     made = peer(street.hub)
     assert made.endpoint is not None and made.endpoint[0] == "198.51.100.66"

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from integration.host import CommandFailed
@@ -136,18 +136,20 @@ def _blamed(stage: Stage, lost: list[float]) -> tuple[collections.Counter[str], 
     """How many packets were lost by which act, and when those that none explains."""
     blamed: collections.Counter[str] = collections.Counter()
     unexplained = []
-    goes_on: dict[float, float] = {}
+    goes_on: dict[Deed, float] = {}
     for moment in lost:
-        for deed in stage.deeds:
-            since = max(deed.at, goes_on.get(deed.at, deed.at))
-            in_time = deed.at - INTERVAL <= moment <= deed.until and moment <= since + AT_ONCE
-            if in_time and deed.act.seconds:
-                goes_on[deed.at] = moment
-                blamed[deed.act.name] += 1
-                break
+        by = [deed for deed in stage.deeds if deed.act.seconds and _may_be(deed, moment, goes_on)]
+        goes_on |= {deed: moment for deed in by}
+        if by:
+            blamed[by[0].act.name] += 1
         else:
             unexplained.append(moment)
     return blamed, unexplained
+
+
+def _may_be(deed: Deed, moment: float, goes_on: Mapping[Deed, float]) -> bool:
+    """Whether a loss may be this deed's doing: it begins with it and goes on, whatever others do."""
+    return deed.at - INTERVAL <= moment <= min(deed.until, goes_on.get(deed, deed.at) + AT_ONCE)
 
 
 def _memory(stage: Stage) -> Iterator[str]:

@@ -28,8 +28,8 @@ MOST_OFTEN = 4
 LASTING = "spoke-2"
 """Whose daemon lives through it all, and must not grow. A young one does, once: by the library for its first
 change of a link."""
-THEFT = """wg set wg0 peer d2d0ZmFrZWtleWZha2VrZXlmYWtla2V5ZmFrZWtleWY=
-allowed-ips 10.11.12.7/32,172.27.0.1/32,172.27.0.2/32"""
+STRANGER = "d2d0ZmFrZWtleWZha2VrZXlmYWtla2V5ZmFrZWtleWY="
+THEFT = f"wg set wg0 peer {STRANGER} allowed-ips 10.11.12.7/32,172.27.0.1/32,172.27.0.2/32"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ class Stage:
         return (self.logs / f"{host}.log").read_text().splitlines()
 
     def sample(self) -> None:
+        """The daemons' memory, in kB; one that has ended is told at the end."""
         for daemon in self.daemons.values():
+            if daemon.poll() is not None:
+                continue
             said = Path(f"/proc/{daemon.pid}/status").read_text()
             found = re.search(r"VmRSS:\s+(\d+)", said)
             if found:
