@@ -7,7 +7,7 @@ import pytest
 from integration.host import Host
 from wgd.errors import KernelError
 from wgd.kernel.linux import LinuxKernel
-from wgd.kernel.nftables import Dropper, foreign_forward_drops, generation
+from wgd.kernel.nftables import generation
 from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, NftElements, NftTransaction, Rule
 from wgd.nftset import NamedSet, SetEdit, declared
 
@@ -161,41 +161,3 @@ def test_the_generation_counts_transactions_and_ours_are_known(kernel: LinuxKern
         run(kernel, "add rule inet wgd nowhere accept")
     assert kernel.generations == {before + 1}
     assert generation() == before + 2
-
-
-DOCKER = "table ip filter {\n chain FORWARD { type filter hook forward priority filter; policy drop; }\n}"
-FIREWALLD = """
-    table inet firewalld {
-        chain filter_FORWARD {
-            type filter hook forward priority filter + 10; policy accept;
-            ct state established,related accept
-            reject with icmpx admin-prohibited
-        }
-    }
-    """
-HARMLESS = """
-    table inet harmless {
-        chain forward { type filter hook forward priority filter; policy accept; iifname "eth0" drop; }
-        chain input { type filter hook input priority filter; policy drop; }
-    }
-    """
-DROPS: tuple[tuple[str, str, list[Dropper]], ...] = (
-    ("nobody", "", []),
-    ("Docker", DOCKER, [Dropper("ip", "filter", "FORWARD", "policy drop")]),
-    ("firewalld", FIREWALLD, [Dropper("inet", "firewalld", "filter_FORWARD", "reject")]),
-    ("not all packets, not forwarded ones", HARMLESS, []),
-    ("we ourselves", "\n".join(OURS), []),
-)
-
-
-@pytest.mark.parametrize(("ruleset", "found"), [d[1:] for d in DROPS], ids=[d[0] for d in DROPS])
-def test_who_else_drops_what_is_forwarded(
-    kernel: LinuxKernel, namespace: Host, ruleset: str, found: list[Dropper]
-) -> None:
-    namespace.nft(ruleset)
-    assert foreign_forward_drops() == found
-
-
-def test_a_dropper_says_what_it_may_do() -> None:
-    text = "chain ip filter FORWARD ends in policy drop: it may drop what wgd permits"
-    assert str(Dropper("ip", "filter", "FORWARD", "policy drop")) == text

@@ -32,6 +32,7 @@ from wgd.silence import Listener
 from wgd.sources import dns, lock, notify
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
+from wgd.sources.firewalls import Firewalls
 from wgd.sources.netlink import NetlinkEvents
 from wgd.sources.statusfile import recent_repairs
 from wgd.telling import Teller
@@ -78,7 +79,7 @@ class Daemon:
         self._reloads = self._read_for = 0
         self._passes = 0
         self._mending = Mending(recent_repairs(directories.run))
-        self._teller, self._telling = Teller(directories.run), Telling()
+        self._teller, self._telling = Teller(directories.run, Firewalls(self._kernel.others.read)), Telling()
         self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
         self._took, self._told_for = 0.0, -1
         self._tidy_next = time.monotonic() + TIDY

@@ -36,6 +36,7 @@ def findings(value: Value, page: Page, now: float = 0.0) -> list[str]:
         ("waits until a conflict is solved", _blocked, [value["blocked"]] if value["blocked"] else []),
         ("somebody keeps changing it back", _fight, fights),
         ("failed", outcome_lines, value["failures"]),
+        ("another firewall drops what wgd permits", _obstacle, value.get("obstacles", ())),
         ("foreign, left alone", _foreign, value["foreign"]),
         ("in the files", tell_problem, value["problems"]),
         ("stays as it is until its files are mended", _unmended, list(_broken(value))),
@@ -137,6 +138,17 @@ def tell_problem(problem: Value, page: Page, indent: str = "  ") -> Iterable[str
 
 def _broken(value: Value) -> Iterable[Value]:
     return (one for one in value["interfaces"] if one["frozen"] or one["state"] == "held")
+
+
+def _obstacle(obstacle: Value, page: Page) -> Iterable[str]:
+    """The commands each in a line of their own, so that they can be copied."""
+    does = "drops" if obstacle["certain"] else "may drop"
+    path = f"from {obstacle['from']} to {obstacle['to'] or 'this host'}"
+    text = f"! {obstacle['owner']} {does} {', '.join(obstacle['what'])} {path}: {obstacle['by']}"
+    yield page.paint(page.wrap(plain(f"{text} (chain {obstacle['chain']})")), YELLOW)
+    if obstacle["commands"]:
+        yield "    to open it:"
+    yield from (f"      {plain(command)}" for command in obstacle["commands"])
 
 
 def _unmended(interface: Value, page: Page) -> Iterable[str]:

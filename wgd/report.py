@@ -13,6 +13,7 @@ from typing import Any
 from wgd import __version__
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
+from wgd.firewalls.obstacles import Obstacle
 from wgd.flows import nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
@@ -33,6 +34,7 @@ def status(
     warnings: Iterable[str] = (),
     failures: Iterable[Outcome] = (),
     rivals: Iterable[Rival] = (),
+    obstacles: Iterable[Obstacle] = (),
     texts: PeerTexts | None = None,
 ) -> dict[str, Any]:
     """The status value: where the machine, as `seen`, differs from the files.
@@ -47,6 +49,7 @@ def status(
     - `failures`: `commands` that did not work, and `error`, or `skipped`: the object that was missing.
     - `problems`: of the files, with `file`, `line`, `key`, `message`, `hint`, `severity`.
     - `warnings`: texts about the machine and the network.
+    - `obstacles`: other firewalls that drop what wgd permits, see `_obstacle`.
 
     `failures` may hold outcomes that worked; they are left out. With `texts` each peer is a JSON text instead
     of a value. The daemon adds `pass`, `repairs` and
@@ -73,6 +76,7 @@ def status(
         "blocked": [_blocked(ref) for ref in plan.blocked],
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
         "problems": [problem_value(problem) for problem in wrong],
+        "obstacles": [_obstacle(obstacle) for obstacle in obstacles],
         "warnings": [*warnings, *rivalry, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
     }
 
@@ -180,6 +184,23 @@ def _conflict(conflict: Conflict) -> dict[str, Any]:
 
 def _foreign(foreign: Foreign) -> dict[str, Any]:
     return {"object": foreign.ref.kind, "label": foreign.label, "interface": foreign.interface}
+
+
+def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
+    """`interface`, `what` is dropped (rules, or the port), `from` and `to` (devices; null: this host),
+    `owner` (whose tool), `chain` (family, table, name), `by` (its rule or policy), `certain` (false: it could
+    not be told whether it does), and the `commands` that would open it."""
+    return {
+        "interface": obstacle.interface,
+        "what": list(obstacle.what),
+        "from": obstacle.incoming,
+        "to": obstacle.outgoing or None,
+        "owner": obstacle.owner,
+        "chain": obstacle.chain,
+        "by": obstacle.by,
+        "certain": obstacle.certain,
+        "commands": list(obstacle.commands),
+    }
 
 
 def _blocked(ref: Ref) -> dict[str, Any]:

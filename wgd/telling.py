@@ -11,12 +11,13 @@ from typing import Any
 
 from wgd import log, report
 from wgd.errors import Problem, Severity
-from wgd.kernel.nftables import foreign_forward_drops
+from wgd.firewalls.obstacles import Obstacle
 from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.peer_report import PeerTexts
 from wgd.rivals import named
 from wgd.sources import notify, others
 from wgd.sources.files import Loaded
+from wgd.sources.firewalls import Firewalls
 from wgd.sources.statusfile import write_status
 
 TOLD = 20
@@ -26,13 +27,15 @@ TOLD = 20
 class Teller:
     """Remembers what was told, so as not to say it again."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, firewalls: Firewalls) -> None:
         self._log: Any = log.logger()
         self._run_dir = run_dir
         self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
         self._conflicts: frozenset[Conflict] = frozenset()
         self._left_over: frozenset[Foreign] = frozenset()
+        self._firewalls = firewalls
+        self._obstacles: tuple[Obstacle, ...] = ()
 
     def outcome(self, outcome: Outcome) -> None:
         """The commands of an op, as they are run: of many the first few."""
@@ -73,16 +76,21 @@ class Teller:
         for link in left - self._left_over:
             self._log.warning(f"left alone: {link.label}")
         self._left_over = left
+        for line in self._firewalls.closed(loaded.config, done.seen, done.plan):
+            self._log.warning(line)
 
     def status(self, loaded: Loaded, done: Report, more: Mapping[str, Any]) -> None:
         """`status.json`, with what only a daemon knows (`more`), and a line for the service manager."""
+        obstacles = self._firewalls.obstacles(loaded.config, done.seen)
+        self._stopped_by(obstacles)
         value = report.status(
             loaded.config,
             done.seen,
             done.residue,
             problems=loaded.problems,
             frozen=loaded.frozen,
-            warnings=_warnings(loaded),
+            obstacles=obstacles,
+            warnings=self._firewalls.unreadable(loaded.config),
             failures=done.outcomes,
             rivals=others.among(loaded.config, done.seen),
             texts=self._texts,
@@ -94,8 +102,10 @@ class Teller:
         listed = sum(len(interface.peers) for interface in loaded.config.interfaces.values())
         notify.notify(READY=1, STATUS=report.summary(value, listed))
 
-
-def _warnings(loaded: Loaded) -> tuple[str, ...]:
-    """Who else drops what wgd forwards, if it forwards anything."""
-    forwards = any(interface.forwards for interface in loaded.config.enabled())
-    return tuple(map(str, foreign_forward_drops())) if forwards else ()
+    def _stopped_by(self, obstacles: tuple[Obstacle, ...]) -> None:
+        """Other firewalls that drop what wgd permits, each once, with what would open it."""
+        if obstacles is not self._obstacles:
+            for obstacle in obstacles:
+                if obstacle not in self._obstacles:
+                    self._log.warning(str(obstacle), to_open="; ".join(obstacle.commands))
+            self._obstacles = obstacles

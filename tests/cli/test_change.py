@@ -10,11 +10,13 @@ import pytest
 from tests.cli.conftest import HUB, Wgd
 from tests.configs import machine
 from tests.fake import FakeKernel
+from tests.firewalls.rulesets import saved
 from wgd.cli import change
 from wgd.cli.machine import Machine
 from wgd.errors import ConfigError, UsageError
 from wgd.kinds.address import AddressAdd
 from wgd.sources.files import Directories
+from wgd.sources.firewalls import Firewalls
 
 Said = pytest.CaptureFixture[str]
 
@@ -146,8 +148,14 @@ def test_without_the_privilege(wgd: Wgd, capsys: Said, monkeypatch: pytest.Monke
     assert capsys.readouterr().err == f"wgd: {command} needs root (CAP_NET_ADMIN)\n"
 
 
-def test_other_peoples_drops_matter_only_with_rules(here: Machine) -> None:
-    warned = Machine(here.directories, here.kernel, lambda: ("chain ip filter FORWARD drops",))
-    assert warned.look().value["warnings"] == []
+def test_other_firewalls_matter_only_with_rules(here: Machine, capsys: Said) -> None:
+    beside = Machine(here.directories, here.kernel, Firewalls(lambda: saved(":FORWARD DROP")))
+    assert beside.look().value["obstacles"] == []
     (here.directories.config / "wg0.toml").write_text(HUB + '\n[[forward]]\nfrom = ["phone"]\nto = ["any"]\n')
-    assert warned.look().value["warnings"] == ["chain ip filter FORWARD drops"]
+    (obstacle, *_) = beside.look().value["obstacles"]
+    assert obstacle["chain"] == "ip filter FORWARD" and obstacle["certain"]
+    change.plan(options(), beside)
+    assert "another firewall drops what wgd permits\n" in (text := capsys.readouterr().out)
+    assert all(f"      {command}\n" in text for command in obstacle["commands"])
+    change.plan(options(json=True), beside)
+    assert json.loads(capsys.readouterr().out)["obstacles"] == beside.look().value["obstacles"]

@@ -25,7 +25,7 @@ def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
     """Show the difference as commands; change nothing."""
     sight = (machine or here(options)).look()
     if options.json:
-        rest = {name: sight.value[name] for name in ("problems", "warnings")}
+        rest = {name: sight.value[name] for name in ("problems", "obstacles", "warnings")}
         show_json(report.plan_value(sight.plan) | rest)
     else:
         whole = not sys.stdout.isatty()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgd import report
 from wgd.config.document import Config
@@ -18,6 +18,9 @@ from wgd.protocols import Kernel
 from wgd.reconcile import Resolved, observe
 from wgd.sources import dns, files, others
 from wgd.sources.files import Directories, Loaded
+
+if TYPE_CHECKING:
+    from wgd.sources.firewalls import Firewalls
 
 CAP_NET_ADMIN = 12
 DNS_PATIENCE = 5.0
@@ -30,7 +33,7 @@ class Machine:
 
     directories: Directories
     kernel: Kernel
-    warnings: Callable[[], tuple[str, ...]] = tuple
+    firewalls: Firewalls | None = None
 
     def load(self) -> Loaded:
         """The files in force. Raises ConfigError."""
@@ -50,15 +53,16 @@ class Machine:
     def status(
         self, loaded: Loaded, seen: State, plan: Plan, failures: Iterable[Outcome] = ()
     ) -> dict[str, Any]:
-        """The status value. Who else drops forwarded packets matters only where some are to pass."""
-        forwards = any(interface.forwards for interface in loaded.config.enabled())
+        """The status value."""
+        beside = self.firewalls
         return report.status(
             loaded.config,
             seen,
             plan,
             problems=loaded.problems,
             frozen=loaded.frozen,
-            warnings=self.warnings() if forwards else (),
+            warnings=beside.warnings(loaded.config, seen, plan) if beside else (),
+            obstacles=beside.obstacles(loaded.config, seen) if beside else (),
             failures=failures,
             rivals=others.among(loaded.config, seen),
         )
@@ -83,15 +87,12 @@ def here(options: argparse.Namespace) -> Machine:
     """This machine. Raises UsageError without the privilege that reading it takes."""
     if not privileged():
         raise UsageError(f"{options.command} needs root (CAP_NET_ADMIN)")
-    from wgd.kernel.linux import LinuxKernel  # late: the commands that never get here need none of it
+    # Late: the commands that never get here need none of it.
+    from wgd.kernel.linux import LinuxKernel
+    from wgd.sources.firewalls import Firewalls
 
-    return Machine(directories(options), LinuxKernel(options.run_dir), _drops)
-
-
-def _drops() -> tuple[str, ...]:
-    from wgd.kernel.nftables import foreign_forward_drops
-
-    return tuple(map(str, foreign_forward_drops()))
+    kernel = LinuxKernel(options.run_dir)
+    return Machine(directories(options), kernel, Firewalls(kernel.others.read))
 
 
 def privileged() -> bool:

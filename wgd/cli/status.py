@@ -77,7 +77,7 @@ def only(value: Value, name: str) -> Value:
         raise UsageError(f"no interface {name} in the files: {known}")
     chosen = value | {
         key: [one for one in value[key] if one["interface"] == name]
-        for key in ("drift", "conflicts", "foreign", "repairs", "fights")
+        for key in ("drift", "conflicts", "foreign", "obstacles", "repairs", "fights")
         if key in value  # only a daemon knows of repairs
     }
     chosen["interfaces"] = [one for one in value["interfaces"] if one["name"] == name]

@@ -13,6 +13,7 @@ from typing import Any
 
 from wgd.kernel import devices, links, nftables, routes, rtnetlink, sysctl, uapi, wireguard
 from wgd.kernel.notes import STARTS, SYSCTL, Notes
+from wgd.kernel.ruleset import Others
 from wgd.kernel.whereabouts import WhereaboutNotes
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
@@ -30,11 +31,12 @@ class LinuxKernel:
     """`wgd.protocols.Kernel` for the network namespace of the calling thread.
 
     `run_dir` holds the notes; `sockets` is where WireGuard processes listen. `generations` are the nftables
-    generations that our own transactions made.
+    generations that our own transactions made. `others`: the rules of all other firewalls.
     """
 
     def __init__(self, run_dir: Path = RUN_DIR, sockets: Path = uapi.SOCKETS) -> None:
         self.generations: set[int] = set()
+        self.others = Others()
         self._run_dir = run_dir
         self._sockets = sockets
         self._sysctls = Notes(run_dir, SYSCTL)
@@ -84,6 +86,7 @@ class LinuxKernel:
         """Do it, or raise KernelError."""
         self._tunnels.look_again()
         self._runs[type(op)](op)
+        self.others.pass_over(self.generations)
 
     @cached_property
     def _backend(self) -> str:

@@ -1,4 +1,4 @@
-"""nftables: our table read as chains, transactions run through its own library, and who else drops.
+"""nftables: our table read as chains, transactions run through its own library, listings of the rest.
 
 It must never touch a table other than ours. A library context is fresh for each use: one that has seen a dry
 run or a failure is not to be trusted.
@@ -10,21 +10,18 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from wgd.errors import KernelError
 from wgd.kernel import netlink, nfcodec, nfsets
 from wgd.kernel.netlink import Netlink, Request
 from wgd.kernel.nfcodec import about_table
-from wgd.kinds.nftables import TABLE, NftElements, NftTransaction, Spec
+from wgd.kinds.nftables import NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
 
 _TORN_READINGS = 20
-
-Where = tuple[str, str, str]
-"""A chain's family, table and name."""
 
 Listed = dict[str, Any]
 """One object of a JSON listing."""
@@ -41,7 +38,7 @@ class Table:
         """All that is in our table, the very same list if nothing changed; nothing if there is no table, or
         no nftables in this kernel. Raises KernelError."""
         for _ in range(_TORN_READINGS):
-            before = _supported_generation()
+            before = supported_generation()
             if before == self._generation:
                 return self._all
             self._all, self._generation = _read() if before is not None else [], before
@@ -84,7 +81,7 @@ def _with_elements(kernel: Netlink, one: Spec) -> Spec:
     return replace(one, elements=nfsets.decode_elements(one.type, told))
 
 
-def _supported_generation() -> int | None:
+def supported_generation() -> int | None:
     """None: this kernel has no netfilter netlink, where libnftables would end the whole program."""
     try:
         return generation()
@@ -123,59 +120,8 @@ def generation() -> int:
     return nfcodec.generation_of(answer)
 
 
-@dataclass(frozen=True, slots=True)
-class Dropper:
-    """A forward chain that is not ours and drops: what wgd permits may end there.
-
-    `verdict` is "policy drop", or what the last rule does to every packet."""
-
-    family: str
-    table: str
-    chain: str
-    verdict: str
-
-    def __str__(self) -> str:
-        where = f"{self.family} {self.table} {self.chain}"
-        return f"chain {where} ends in {self.verdict}: it may drop what wgd permits"
-
-
-def foreign_forward_drops() -> list[Dropper]:
-    """Who else drops forwarded packets (Docker, ufw, firewalld). A hint: what cannot be read is left out."""
-    return list(_droppers())
-
-
-def _droppers() -> Iterator[Dropper]:
-    with suppress(KernelError):
-        listed = _list("list chains") if _supported_generation() is not None else []
-        for where, policy in forward_chains(listed):
-            with suppress(KernelError):
-                verdict = (
-                    "policy drop"
-                    if policy == "drop"
-                    else last_verdict(_list("list chain " + " ".join(where)))
-                )
-                if verdict:
-                    yield Dropper(*where, verdict)
-
-
-def forward_chains(listed: list[tuple[str, Listed]]) -> Iterator[tuple[Where, str]]:
-    """The base chains of other tables that see forwarded IP packets, each with its policy."""
-    for sort, one in listed:
-        if sort == "chain" and one.get("hook") == "forward" and one["family"] in ("ip", "ip6", "inet"):
-            where = (one["family"], one["table"], one["name"])
-            if " ".join(where[:2]) != TABLE:
-                yield where, one.get("policy", "accept")
-
-
-def last_verdict(listed: list[tuple[str, Listed]]) -> str:
-    """ "drop" or "reject" if a chain's last rule does that to every packet that came so far."""
-    rules = [one.get("expr", []) for sort, one in listed if sort == "rule"]
-    words = [word for statement in rules[-1] for word in statement] if rules else []
-    decisive = [word for word in words if word not in ("counter", "log")]
-    return decisive[0] if decisive in (["drop"], ["reject"]) else ""
-
-
-def _list(command: str) -> list[tuple[str, Listed]]:
+def listed(command: str) -> list[tuple[str, Listed]]:
+    """The objects that a command of nft lists, each with its sort. Raises KernelError."""
     text = _command("read nftables", command, as_json=True)
     return list(_objects(json.loads(text)["nftables"]))
 
