@@ -67,6 +67,7 @@ PURE = (
     "firewalls",
     "flows",
     "ground",
+    "importer",
     "kinds",
     "listing",
     "mending",

@@ -63,7 +63,7 @@ def test_every_command_is_there() -> None:
     commands = next(action for action in parser()._actions if action.dest == "command").choices
     assert commands is not None
     for name in commands:
-        wanted = {"genkey": ["wg0"], "pubkey": ["wg0"], "export": ["phone"]}.get(name, [])
+        wanted = {"genkey": ["wg0"], "pubkey": ["wg0"], "export": ["phone"], "import": ["wg0"]}.get(name, [])
         assert callable(cli.command(parser().parse_args([name, *wanted]).run)), name
 
 

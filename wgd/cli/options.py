@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _changes(commands)
     _questions(commands)
     _keys(commands)
+    _import(commands)
     return top
 
 
@@ -90,3 +91,18 @@ def _keys(commands: Commands) -> None:
         "--private-key-file", type=Path, metavar="FILE", help="put the peer's own private key in"
     )
     export.add_argument("--qr", action="store_true", help="print it as a QR code for the WireGuard app")
+
+
+def _import(commands: Commands) -> None:
+    added = _command(commands, "import", "import_:import_", "make IF.toml of what another program was told")
+    added.add_argument(
+        "sources",
+        nargs="+",
+        metavar="FILE|IF",
+        help="a .conf for wg-quick, a .netdev of networkd, or an interface that is up",
+    )
+    added.add_argument("--interface", metavar="IF", help="its name, if the file is not called after it")
+    added.add_argument("--role", choices=("hub", "spoke"), help="what this machine is, if the guess is wrong")
+    added.add_argument(
+        "--write", action="store_true", help="write IF.toml and its key files, instead of printing it"
+    )

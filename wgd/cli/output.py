@@ -40,6 +40,13 @@ def show_json(value: object) -> None:
     show(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def aside(text: str) -> None:
+    """Tell a person something that is no part of the result: on standard error."""
+    if text:
+        encoding = sys.stderr.encoding or "utf-8"
+        print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
+
+
 def complain(text: str) -> None:
     """Say on standard error what went wrong."""
     lines = (plain(line) for line in text.splitlines())

@@ -18,7 +18,8 @@ _NESTED = re.compile(r"(?:[\[{][^\[\]{}]*){30}")
 _HUGE = re.compile(r"[0-9_]{4000}")
 
 _OF_WG_QUICK = (
-    'this is how wg-quick writes it; TOML wants lower-case names and quotes: addresses = ["172.27.0.1/16"]'
+    "this is how wg-quick writes it; `wgd import FILE` makes TOML of it, with lower-case names and quotes: "
+    'addresses = ["172.27.0.1/16"]'
 )
 _HINTS = (
     (r"\s*\[(?:Interface|Peer)\]", _OF_WG_QUICK),
