@@ -6,11 +6,13 @@ import xml.etree.ElementTree as xml
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import pairwise
+from pathlib import Path
 from struct import pack
 
 import pytest
 
 from integration.bench import network, words
+from integration.bench.__main__ import BEGIN, END, with_summary
 from integration.bench.events import LOG, NFTABLES, ROUTE, Expected, Heard, complete_at, expected
 from integration.bench.idle import Idle
 from integration.bench.network import Crowd, Edit, Member
@@ -118,6 +120,21 @@ def test_the_page_shows_medians_spread_and_ratio() -> None:
     assert "| wgd, one file / wg, ip, nft list | 0.38 ×, net 0.50 × |" in page
     assert "| wgd, one file | 10,010 | 0.50 % | 40 s, 2 passes | 80 | 70 |  | 1.0 |" in page
     assert "| `wgd status` | 95 | 90 | 100 |" in page
+
+
+def test_the_readme_gets_its_short_form_between_its_marks() -> None:
+    found = {
+        "machine": "A machine.",
+        "samples": race(50.0, 130.0).json(),
+        "idle": [Idle(words.DROP_INS, 10_000, 40.0, 2, 0.005, 80.0, 60.0, None).json()],
+    }
+    once = with_summary(f"before\n{BEGIN}\nold\n{END}\nafter\n", found)
+    assert f"| {words.NOTHING} | 50.0 | 1.0 | 130, without starting processes 100 |" in once
+    assert "| – | 0.5 %, 60 MiB | – |" in once
+    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
+    assert with_summary(once, found) == once
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert readme.count(BEGIN) == readme.count(END) == 1
 
 
 def test_the_picture_is_xml_and_has_a_line_for_each() -> None:

@@ -1,7 +1,7 @@
 """`make bench`: what wgd and other tools cost against the number of peers, on a kernel with WireGuard.
 
 BENCH_SIZES=10,100 measures those numbers of peers only, in some minutes. A whole run leaves benchmark.md,
-.json and .svg in docs/, one with other sizes in build/.
+.json and .svg in docs/ and its short form in the README, one with other sizes leaves them in build/.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from integration.bench.idle import Idle
 from integration.bench.measure import SIZES
 from integration.bench.picture import svg
 from integration.bench.samples import Case, Samples
-from integration.bench.table import markdown
+from integration.bench.table import markdown, summary
+from integration.bench.targets import LARGE
 
+README = Path("README.md")
+BEGIN, END = "<!-- from make bench -->", "<!-- so far -->"
 LANE = Path("integration/lanes/run-uml")
 LIMITS = {"SECONDS_AT_MOST": "3600", "MEMORY": "6G"}
 
@@ -34,6 +37,8 @@ def main() -> int:
     if waits is None or found is None:
         return 1
     whole = {"machine": machine(found["kernel"], here), **found, "commands": waits}
+    if sizes == SIZES:
+        README.write_text(with_summary(README.read_text(), whole))
     folder = Path("docs" if sizes == SIZES else "build")
     folder.mkdir(exist_ok=True)
     page = _page(whole)
@@ -68,6 +73,16 @@ def _samples(found: Mapping[str, Any]) -> Samples:
         for milliseconds in one["milliseconds"]:
             samples.add(Case(one["what"], one["who"], one["peers"]), milliseconds, one["starts"])
     return samples
+
+
+def with_summary(text: str, found: Mapping[str, Any]) -> str:
+    """The README with this run's short form between its two marks."""
+    idle = [Idle(**one) for one in found["idle"]]
+    short = summary(_samples(found), idle, LARGE)
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    picture = "![cost against the number of peers](docs/benchmark.svg)"
+    return f"{before}{BEGIN}\n{picture}\n\n{found['machine']}\n\n{short}\n{END}{after}"
 
 
 def _page(found: Mapping[str, Any]) -> str:

@@ -105,6 +105,7 @@ class Ours:
         self.crowd.apply(edits)
         with self.host.inside():
             waiting = self._prepare(edits)
+            self.rest()
             self.watch.forget()
             before = self.computed()
             for new, place in waiting:
@@ -134,20 +135,21 @@ class Ours:
         return re.sub('comment "[^"]*"', "", self.host.run("nft", "list", "table", "inet", "wgd"))
 
     def _prepare(self, edits: Iterable[Edit]) -> list[tuple[Path, Path]]:
-        """Files ready to be renamed. A drop-in of a peer that goes is saved empty: if its file went, wgd
-        would wait five seconds for it to come back."""
-        beside = Path("/etc/wgd/keys")
+        """Files ready to be renamed, under names that editors use and wgd knows for theirs. A drop-in of a
+        peer that goes is saved empty: if its file went, wgd would wait five seconds for it to come back."""
         if self.who == ONE_FILE:
-            new = beside / "new"
-            new.write_text(network.one_file(self.crowd))
-            return [(new, Path(FILE))]
+            texts = {Path(FILE): network.one_file(self.crowd)}
+        else:
+            texts = {
+                _drop_in(one.name): network.member_toml(edit.after) if edit.after else ""
+                for edit in edits
+                if (one := edit.after or edit.before)
+            }
         waiting = []
-        for number, edit in enumerate(edits):
-            one = edit.after or edit.before
-            assert one
-            new = beside / f"new-{number}"
-            new.write_text(network.member_toml(edit.after) if edit.after else "")
-            waiting.append((new, _drop_in(one.name)))
+        for place, text in texts.items():
+            new = place.with_name(f".{place.name}.new")
+            new.write_text(text)
+            waiting.append((new, place))
         return waiting
 
     def _write_all(self) -> None:

@@ -19,6 +19,8 @@ _AGAINST = {
 }
 """With whom wgd is compared; the script where nothing is said."""
 
+_IN_SHORT = (words.NOTHING, words.EDIT, words.ADD, words.REMOVE, words.THOUSAND, words.COLD, words.DRIFT)
+
 NOTES = """\
 - Each figure is a median in milliseconds, in brackets half of all samples (of fewer than four: all). wgd
   and the others take turns in one run. *net* is without the starting of processes, which is measured in the
@@ -56,6 +58,31 @@ def markdown(
     judged = targets(verdicts(samples, idle))
     parts = (head, judged, failed, *_questions(samples), _idle(idle), commands(waits), NOTES)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def summary(samples: Samples, idle: Sequence[Idle], peers: int) -> str:
+    """For the README: medians at one number of peers, of wgd and of whom it is compared with."""
+    rows = [_short(samples, what, peers) for what in _IN_SHORT]
+    still = {one.who: one for one in idle if one.peers == peers}
+    if still:
+        cells = [
+            f"{still[who].cpu * 100:.1f} %, {still[who].own:.0f} MiB" if who in still else "–"
+            for who in words.OURS
+        ]
+        rows.append(["nothing happens: share of a processor, memory of its own", *cells, "–"])
+    return table([f"ms, with {peers:,} peers", *words.OURS, "script, or listing all"], rows)
+
+
+def _short(samples: Samples, what: str, peers: int) -> list[str]:
+    theirs = samples.figure(what, _AGAINST.get(what, words.SCRIPT), peers)
+    cells = ["–" if one is None else _ms(one.median) for one in _ours(samples, what, peers)]
+    if theirs is None:
+        return [what, *cells, "–"]
+    return [what, *cells, f"{_ms(theirs.median)}, without starting processes {_ms(theirs.net)}"]
+
+
+def _ours(samples: Samples, what: str, peers: int) -> list[Figure | None]:
+    return [samples.figure(what, who, peers) for who in words.OURS]
 
 
 def targets(found: Iterable[Verdict]) -> str:
