@@ -3,7 +3,8 @@
 import pytest
 
 from tests.config.support import Expected, check, key, read, text
-from wgd.config.schema import Drafts, draft
+from wgd.config.redraft import Drafts
+from wgd.config.schema import draft
 from wgd.errors import Problem, Severity
 
 MAIN = '[interface]\naddresses = ["172.27.0.1/16"]\nlisten_port = 51820\n'

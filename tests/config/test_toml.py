@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.config.support import key
-from wgd.config.toml import read
+from wgd.config import toml
+from wgd.config.source import Source
+from wgd.errors import Problem
 
 BOM = b"\xef\xbb\xbf"
 
@@ -56,9 +58,18 @@ CASES = {
 }
 
 
+def read(content: bytes) -> tuple[Source | None, dict[str, object], list[Problem]]:
+    """The file with its table, or what is wrong with it."""
+    text, problems = toml.text("wg0.toml", content)
+    table = toml.table("wg0.toml", text) if text is not None else {}
+    if text is None or isinstance(table, Problem):
+        return None, {}, [*problems, table] if isinstance(table, Problem) else problems
+    return Source("wg0.toml", text), table, problems
+
+
 @pytest.mark.parametrize(("content", "line", "message", "hint"), CASES.values(), ids=CASES)
 def test_refusals(content: bytes, line: int, message: str, hint: str) -> None:
-    _, (problem,) = read("wg0.toml", content)
+    _, _, (problem,) = read(content)
     assert (problem.file, problem.line) == ("wg0.toml", line)
     assert message in problem.message
     assert hint in problem.hint
@@ -66,19 +77,19 @@ def test_refusals(content: bytes, line: int, message: str, hint: str) -> None:
 
 
 def test_what_follows_a_byte_order_mark_is_read_too() -> None:
-    source, problems = read("wg0.toml", BOM + b"[a]\nb = 1\n")
-    assert source is not None and source.table == {"a": {"b": 1}}
+    source, table, problems = read(BOM + b"[a]\nb = 1\n")
+    assert source is not None and table == {"a": {"b": 1}}
     assert len(problems) == 1
 
 
 def test_windows_line_ends_are_fine_and_count_once() -> None:
-    source, problems = read("wg0.toml", b'[a]\r\nb = 1\r\nc = """\r\nx"""\r\nd = 2\r\n')
+    source, _, problems = read(b'[a]\r\nb = 1\r\nc = """\r\nx"""\r\nd = 2\r\n')
     assert source is not None and not problems
     assert source.line(("a", "d")) == 5
 
 
 def test_a_key_that_is_not_there_stands_where_its_table_does() -> None:
-    source, _ = read("wg0.toml", b"\n[a]\nb = 1\n")
+    source, _, _ = read(b"\n[a]\nb = 1\n")
     assert source is not None
     assert source.line(("a", "z", 0)) == 2
     assert source.line(("z",)) == 0
@@ -86,6 +97,6 @@ def test_a_key_that_is_not_there_stands_where_its_table_does() -> None:
 
 @given(st.binary() | st.text(alphabet="a.=[]{}\"'\n#, \\1:-T").map(str.encode))
 def test_no_bytes_raise(content: bytes) -> None:
-    source, problems = read("wg0.toml", content)
+    source, _, problems = read(content)
     assert source is not None or problems
     assert all(problem.line >= 0 and "\n" not in problem.message for problem in problems)

@@ -14,7 +14,7 @@ from wgd.config.decode import Decoded, Files, bound_devices, decode_drafts
 from wgd.config.document import Config, Forward, Interface, Masquerade, Peer
 from wgd.config.draft import Draft
 from wgd.config.keys import KeyReader
-from wgd.config.schema import Drafts
+from wgd.config.redraft import Drafts
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.layout import Layout
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 
@@ -83,7 +84,9 @@ class MasqueradeDraft:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it."""
+    """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it.
+
+    `layout`: where its tables stand, if it has many and each can be read by itself."""
 
     file: str
     readable: bool = True
@@ -93,3 +96,4 @@ class Draft:
     peers: tuple[PeerDraft, ...] = ()
     forwards: tuple[ForwardDraft, ...] = ()
     masquerades: tuple[MasqueradeDraft, ...] = ()
+    layout: Layout | None = None

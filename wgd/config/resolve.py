@@ -73,7 +73,7 @@ class Names:
             if not isinstance(word, str):
                 ranges.append(word)
             elif word not in (ANY, INTERNET):
-                match self._look_up(word, where, (*self._known, ANY, INTERNET), "peer or network"):
+                match self._look_up(word, where, "peer or network"):
                     case NetworkDraft() as network:
                         ranges.extend(network.ranges)
                     case PeerDraft() as peer:
@@ -110,8 +110,7 @@ class Names:
                     where.error(f"{quoted(word)} as an allowed IP is not supported yet", hint)
                 )
             else:
-                candidates = (name for name, named in self._known.items() if isinstance(named, NetworkDraft))
-                named = self._look_up(word, where, candidates, "network")
+                named = self._look_up(word, where, "network")
                 if isinstance(named, NetworkDraft):
                     yield from (Placed(network, where) for network in named.ranges)
                 elif named:
@@ -120,12 +119,14 @@ class Names:
                     )
                     self._problems.append(where.error(message, "write the addresses themselves"))
 
-    def _look_up(self, word: str, where: Where, candidates: Iterable[str], expected: str) -> Named | None:
+    def _look_up(self, word: str, where: Where, expected: str) -> Named | None:
         named = self._known.get(word)
         if named is None and not self._complete:
             self.lacking = True
         elif named is None:
-            close = nearest(word, candidates)
+            close = nearest(
+                word, [*self.networks()] if expected == "network" else [*self._known, ANY, INTERNET]
+            )
             hint = f"did you mean {close}?" if close else _WHERE_NAMES_COME_FROM[expected]
             message = f"found {quoted(word)}, which is no {expected} of this interface"
             self._problems.append(where.error(message, hint, also=(SHARED,)))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from wgd.config import sections, toml
+from collections.abc import Mapping
+
+from wgd.config import parts, sections, toml
 from wgd.config.draft import Draft, InterfaceDraft, NetworkDraft, PeerDraft
+from wgd.config.layout import Layout, laid_out
+from wgd.config.locate import KeyPath
 from wgd.config.names import Claim, Part, claim, interface_fault
 from wgd.config.source import Source, Unfit, Where
 from wgd.config.table import Table
@@ -11,32 +15,35 @@ from wgd.config.vocabulary import KEYS, Section
 from wgd.config.wording import found, key_text
 from wgd.errors import Problem
 
+LEAST = 8
+"""Tables: a file of fewer is as soon read as a whole as compared with what it was before."""
+
 
 def draft(file: str, content: bytes | Problem) -> Draft:
     """What a file says. Never raises, whatever the bytes."""
     claimed = claim(file)
     if claimed is None or claimed.part is Part.DIRECTORY:
         return Draft(file, readable=False, problems=(_no_claim(file, content),))
-    source, problems = toml.read(file, content)
-    if source is None:
+    text, problems = toml.text(file, content)
+    if text is None:
         return Draft(file, readable=False, problems=tuple(problems))
-    return _File(source, claimed, problems).draft()
+    layout, table = _in_parts(file, text)
+    if table is None:
+        found = toml.table(file, text)
+        if isinstance(found, Problem):
+            return Draft(file, readable=False, problems=(*problems, found))
+        table = found
+    return _File(Source(file, text), table, layout, claimed, problems).draft()
 
 
-class Drafts:
-    """`draft`, remembering two contents of each file, saved and accepted: an edit costs what it changes."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, list[tuple[bytes | Problem, Draft]]] = {}
-
-    def __call__(self, file: str, content: bytes | Problem) -> Draft:
-        known = self._known.setdefault(file, [])
-        for remembered, one in known:
-            if remembered == content:
-                return one
-        one = draft(file, content)
-        known[:] = [*known[-1:], (content, one)]
-        return one
+def _in_parts(file: str, text: str) -> tuple[Layout | None, dict[str, object] | None]:
+    """The text cut into its tables, and what they hold; None if it has to be read as a whole."""
+    preamble, *pieces = parts.cut(text)
+    found = [part for piece in pieces if (part := parts.read(piece))]
+    if len(found) < len(pieces) or not parts.is_preamble(preamble):
+        return None, None
+    table = parts.whole(found)
+    return (laid_out(file, preamble, pieces, found), table) if table is not None else (None, None)
 
 
 def _no_claim(file: str, content: bytes | Problem) -> Problem:
@@ -53,9 +60,25 @@ def _no_claim(file: str, content: bytes | Problem) -> Problem:
 class _File:
     """One file being read, section by section."""
 
-    def __init__(self, source: Source, claimed: Claim, problems: list[Problem]) -> None:
-        self._where, self._claim, self._problems = Where(source), claimed, problems
-        self._top = Table(self._where, source.table, problems)
+    def __init__(
+        self,
+        source: Source,
+        table: dict[str, object],
+        layout: Layout | None,
+        claimed: Claim,
+        problems: list[Problem],
+    ) -> None:
+        self._where, self._layout, self._claim, self._problems = Where(source), layout, claimed, problems
+        self._content = table
+        self._top = Table(self._where, table, problems)
+        self._sources: Mapping[KeyPath, Source] = (
+            {part.head: part for part in layout.sources} if layout else {}
+        )
+
+    def _at(self, *head: str | int) -> Where:
+        """A table: in the text of its own, if the file could be cut."""
+        source = self._sources.get(head)
+        return Where(source) if source else Where(self._where.source, head)
 
     def draft(self) -> Draft:
         interface = self._interface()
@@ -68,7 +91,10 @@ class _File:
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file
-        return Draft(file, True, tuple(self._problems), interface, networks, peers, forwards, masquerades)
+        layout = self._layout if self._layout and len(self._layout.pieces) >= LEAST else None
+        return Draft(
+            file, True, tuple(self._problems), interface, networks, peers, forwards, masquerades, layout
+        )
 
     def _misplaced(self) -> None:
         """What has its place in another file."""
@@ -109,13 +135,15 @@ class _File:
             hint = f"write [[{key}]], in double brackets: a file may hold several"
             raise Unfit(f"found {found(value)}, expected an array of tables", hint)
 
-        where, tables = self._where / key, []
+        tables = []
         for index, content in enumerate(self._top.optional(key, read) or []):
             if isinstance(content, dict):
-                tables.append(Table(where / index, content, self._problems))
+                tables.append(Table(self._at(key, index), content, self._problems))
             else:
                 self._top.error(
-                    where / index, f"found {found(content)}, expected a table", f"write [[{key}]]"
+                    self._at(key, index),
+                    f"found {found(content)}, expected a table",
+                    f"write [[{key}]]",
                 )
         return tables
 
@@ -124,17 +152,17 @@ class _File:
         if "interface" not in self._top and self._claim.part is Part.MAIN:
             hint = 'every interface has one: [interface], and below it addresses = ["172.27.0.1/16"]'
             self._top.error(self._where, "[interface] is missing", hint)
-        if not isinstance(self._where.source.table.get("interface"), dict):
+        if not isinstance(self._content.get("interface"), dict):
             return None
-        return sections.interface(Table(self._where / "interface", content, self._problems))
+        return sections.interface(Table(self._at("interface"), content, self._problems))
 
     def _networks(self) -> list[NetworkDraft]:
-        content, where = self._section("networks", "[networks]"), self._where / "networks"
+        content, where = self._section("networks", "[networks]"), self._at("networks")
         return [sections.network(Table(where, content, self._problems), *item) for item in content.items()]
 
     def _peer(self, name: str, content: object) -> list[PeerDraft]:
         """The peer of that name, or those that an unquoted dot has put inside it."""
-        where = self._where / "peers" / name
+        where = self._at("peers", name)
         if not isinstance(content, dict):
             hint = "each peer is a table of its own: [peers.NAME]"
             self._top.error(where, f"found {found(content)}, expected a table", hint)

@@ -1,11 +1,10 @@
-"""One file of the configuration as read: its table, and where each key stands.
+"""A file of the configuration, or one table of it, and where its keys stand.
 
 A `Where` points at a key and turns into a `Problem`; lines are looked up only when one is needed.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -25,26 +24,32 @@ class Unfit(Exception):
 
 
 class Source:
-    """A file's name (relative to the config directory), its text, and the table it holds."""
+    """A file by its name (relative to the config directory) and text, or one table of it with its header.
 
-    def __init__(self, file: str, text: str, table: dict[str, object]) -> None:
-        self.file, self.table = file, table
-        self._text = text
+    `head` is the table's key path, () for a whole file; `first` the line of the file that the text begins on.
+    Both move when an edit of the file puts something in front.
+    """
 
-    @functools.cached_property
-    def _lines(self) -> dict[KeyPath, int]:
-        return locate(self._text)
+    __slots__ = ("_lines", "file", "first", "head", "text")
+
+    def __init__(self, file: str, text: str, head: KeyPath = (), first: int = 1) -> None:
+        self.file, self.text, self.head, self.first = file, text, head, first
+        self._lines: dict[KeyPath, int] | None = None
 
     def line(self, path: KeyPath) -> int:
-        """The line of a key, or of the innermost table around it that stands in the text; 0 if none."""
+        """The line of a key below `head`, or of the innermost table around it that stands here; 0 if none."""
+        if self._lines is None:
+            self._lines = locate(self.text)
+        # By itself, a table of an array of tables is the only one.
+        path = (*(0 if isinstance(part, int) else part for part in self.head), *path)
         while path and path not in self._lines:
             path = path[:-1]
-        return self._lines.get(path, 0)
+        return self._lines[path] + self.first - 1 if path else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A key in a file."""
+    """A key in a file; `path` leads to it from the source's `head`."""
 
     source: Source
     path: KeyPath = ()
@@ -52,6 +57,11 @@ class Where:
     @property
     def file(self) -> str:
         return self.source.file
+
+    @property
+    def key(self) -> str:
+        """The key from the top of the file, dotted."""
+        return dotted((*self.source.head, *self.path))
 
     def __truediv__(self, key: str | int) -> Where:
         return Where(self.source, (*self.path, key))
@@ -63,12 +73,12 @@ class Where:
     def error(self, message: str, hint: str = "", also: tuple[str, ...] = ()) -> Problem:
         """An error here; `also` are other files that take part in it."""
         others = tuple(file for file in dict.fromkeys(also) if file != self.file)
-        return Problem(self.file, self.source.line(self.path), dotted(self.path), message, hint, also=others)
+        return Problem(self.file, self.source.line(self.path), self.key, message, hint, also=others)
 
     def warning(self, message: str, hint: str = "") -> Problem:
         """Something here that is legal and probably not meant."""
         line = self.source.line(self.path)
-        return Problem(self.file, line, dotted(self.path), message, hint, Severity.WARNING)
+        return Problem(self.file, line, self.key, message, hint, Severity.WARNING)
 
 
 class Placed(NamedTuple, Generic[T]):

@@ -9,7 +9,6 @@ import codecs
 import re
 import tomllib
 
-from wgd.config.source import Source
 from wgd.config.wording import printable
 from wgd.errors import Problem
 
@@ -46,8 +45,8 @@ _HINTS = (
 _LINE_HINTS = tuple((re.compile(pattern), hint) for pattern, hint in _HINTS)
 
 
-def read(file: str, content: bytes | Problem) -> tuple[Source | None, list[Problem]]:
-    """A file's source, or None with the reasons; a `Problem` as content is why it could not be read."""
+def text(file: str, content: bytes | Problem) -> tuple[str | None, list[Problem]]:
+    """A file's text, or None with the reasons; a `Problem` as content is why it could not be read."""
     if isinstance(content, Problem):
         return None, [content]
     problems = []
@@ -57,18 +56,16 @@ def read(file: str, content: bytes | Problem) -> tuple[Source | None, list[Probl
     elif content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return None, [_problem(file, 1, "is UTF-16, expected UTF-8", _recode("utf-16", file))]
     try:
-        text = content.decode()
+        return content.decode(), problems
     except UnicodeDecodeError as error:
         return None, [*problems, _not_utf8(file, content, error)]
-    parsed = _parse(file, text.replace("\r\n", "\n"))
-    if isinstance(parsed, Problem):
-        return None, [*problems, parsed]
-    return parsed, problems
 
 
-def _parse(file: str, text: str) -> Source | Problem:
+def table(file: str, text: str) -> dict[str, object] | Problem:
+    """The table that a text holds, or why it is not TOML."""
+    text = text.replace("\r\n", "\n")
     try:
-        return Source(file, text, tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return _syntax(file, text, str(error))
     except RecursionError:

@@ -1,0 +1,70 @@
+"""Where the tables of a file stand, if it can be cut into them (`wgd.config.parts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wgd.config import parts
+from wgd.config.locate import KeyPath
+from wgd.config.source import Source
+
+ARRAYS = ("forward", "masquerade")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The preamble, the pieces after it, each with its source, and the initials of their `sections`."""
+
+    preamble: str
+    pieces: Sequence[str]
+    sections: bytes
+    sources: Sequence[Source]
+
+    def count(self, section: str, start: int, end: int) -> int:
+        """How many of the pieces from `start` to `end` belong to the section."""
+        return self.sections.count(initial(section), start, end)
+
+    def extent(self, start: int, end: int) -> tuple[int, ...]:
+        """What these pieces add to where later ones stand: lines, and tables of each array."""
+        lines = sum(map(_lines, self.pieces[start:end]))
+        return lines, *(self.count(section, start, end) for section in ARRAYS)
+
+    def place(self, start: int, end: int) -> None:
+        """Tell the sources from `start` to `end` where they stand, from what goes before them."""
+        if start:
+            line = self.sources[start - 1].first + _lines(self.pieces[start - 1])
+        else:
+            line = 1 + self.preamble.count("\n")
+        counts = {section: self.count(section, 0, start) for section in ARRAYS}
+        for source, piece in zip(self.sources[start:end], self.pieces[start:end], strict=True):
+            section = source.head[0]
+            if section in counts:
+                source.head = (section, counts[section])
+                counts[section] += 1
+            source.first = line
+            line += _lines(piece)
+
+
+def initial(section: str) -> bytes:
+    """What stands for a section in `Layout.sections`."""
+    return section[:1].encode()
+
+
+def laid_out(file: str, preamble: str, pieces: Sequence[str], found: Sequence[parts.Part]) -> Layout:
+    """The layout of a file that consists of these pieces."""
+    sources = [Source(file, f"[{piece}\n", head(part)) for piece, part in zip(pieces, found, strict=True)]
+    layout = Layout(preamble, pieces, b"".join(initial(part.section) for part in found), sources)
+    layout.place(0, len(pieces))
+    return layout
+
+
+def head(part: parts.Part) -> KeyPath:
+    """The key path of a table, as if it were the only one."""
+    if part.section in ARRAYS:
+        return (part.section, 0)
+    return (part.section, part.name) if part.section == "peers" else (part.section,)
+
+
+def _lines(piece: str) -> int:
+    return piece.count("\n") + 1

@@ -1,0 +1,124 @@
+"""A text cut into its top-level tables, so that an edit of one need not read the others. Pure.
+
+A text is cut before every line that begins with a bracket. It is sound if each piece, read by itself, is
+one table with one of the headers below, and no two pieces are the same table: then no string or array
+reaches from one piece into the next, and no key of one concerns another, so that the whole text is valid
+and holds these tables. A text that is written in any other way is no worse, it is only read as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wgd.config.locate import KeyPath
+
+_COMMENT = r"(?:#[^\x00-\x08\n-\x1f\x7f]*)?"
+_OPENING = re.compile(
+    r"(?:peers\.(?:([A-Za-z0-9_-]+)|\"([^\"\\\x00-\x1f\x7f]*)\"|'([^'\x00-\x1f\x7f]*)')"
+    rf"|(interface|networks)|\[(forward|masquerade)\])\][ \t]*{_COMMENT}(?:\n|\Z)"
+)
+"""A header, behind its first bracket."""
+_PREAMBLE = re.compile(rf"(?:\n[ \t]*{_COMMENT})*")
+_ELSEWHERE = re.compile(r"\r|\"\"\"|'''|\n[ \t]+\[")
+"""What may hold or hide another header, or end a line in another way."""
+
+_TEXT = r"\"[^\"\\\x00-\x1f\x7f]*\""
+_TEXTS = rf"\[[ \t\n]*(?:{_TEXT}[ \t\n]*(?:,[ \t\n]*{_TEXT}[ \t\n]*)*,?[ \t\n]*)?\]"
+_LINE = re.compile(
+    rf"[ \t]*(?:([A-Za-z0-9_-]+)[ \t]*=[ \t]*"
+    rf"(?:({_TEXT})|({_TEXTS})|(true|false)|(0|[1-9][0-9]{{0,17}}))[ \t]*)?{_COMMENT}(?:\n|\Z)"
+)
+"""Nothing but a comment, or a key with a value of the plainest kinds."""
+_WORDS = re.compile(r"\"([^\"]*)\"")
+
+
+class Part(NamedTuple):
+    """One table: the top-level key it belongs to, its own name (of a peer alone), and what it holds."""
+
+    section: str
+    name: str
+    content: dict[str, object]
+
+
+def cut(text: str) -> list[str]:
+    """What precedes the first header, each of its lines after a newline, then the pieces without their first
+    bracket and last newline."""
+    return f"\n{text}".split("\n[")
+
+
+def is_preamble(piece: str) -> bool:
+    """Whether it holds no key."""
+    return _PREAMBLE.fullmatch(piece) is not None
+
+
+def read(piece: str) -> Part | None:
+    """The table that a piece is by itself; None if it is not plainly one."""
+    opening = _OPENING.match(piece)
+    if opening is None or _ELSEWHERE.search(piece):
+        return None
+    *names, table, array = opening.groups()
+    section = table or array or "peers"
+    name = next((name for name in names if name is not None), "")
+    content = _plain(piece, opening.end())
+    if content is None:
+        path = (section,) if table else (section, 0) if array else (section, name)
+        content = _toml(f"[{piece}\n", path)
+    return None if content is None else Part(section, name, content)
+
+
+def _plain(piece: str, at: int) -> dict[str, object] | None:
+    """The table, if every line of it is of the plainest kind: there a parser's time is saved."""
+    content: dict[str, object] = {}
+    while at < len(piece):
+        line = _LINE.match(piece, at)
+        if line is None:
+            return None
+        at = line.end()
+        key, text, texts, truth, number = line.groups()
+        if key is None:
+            continue
+        if key in content:
+            return None
+        if text:
+            content[key] = text[1:-1]
+        elif texts:
+            content[key] = _WORDS.findall(texts)
+        else:
+            content[key] = int(number) if number else truth == "true"
+    return content
+
+
+def _toml(text: str, path: KeyPath) -> dict[str, object] | None:
+    """The table at the path, if it is all that the text holds."""
+    try:
+        found: object = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    for step in path:
+        if isinstance(found, dict) and found.keys() == {step}:
+            found = found[step]
+        elif isinstance(found, list) and len(found) == 1:
+            found = found[0]
+        else:
+            return None
+    return found if isinstance(found, dict) else None
+
+
+def whole(found: Sequence[Part]) -> dict[str, object] | None:
+    """The table that the tables make up; None if two are the same."""
+    tables: dict[str, dict[str, object]] = {}
+    peers: dict[str, object] = {}
+    arrays: dict[str, list[object]] = {}
+    for section, name, content in found:
+        if section in ("forward", "masquerade"):
+            arrays.setdefault(section, []).append(content)
+        elif name in peers if section == "peers" else section in tables:
+            return None
+        elif section == "peers":
+            peers[name] = content
+        else:
+            tables[section] = content
+    return {**tables, **({"peers": peers} if peers else {}), **arrays}
