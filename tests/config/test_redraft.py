@@ -126,7 +126,7 @@ def shown(value: object) -> object:
     if isinstance(value, Where):
         return str(value), value.key
     if isinstance(value, Draft):
-        value = dataclasses.replace(value, layout=None)
+        value = dataclasses.replace(value, layout=None, shift=None)
     if dataclasses.is_dataclass(value):
         return [shown(getattr(value, field.name)) for field in dataclasses.fields(value)]
     return [*map(shown, value)] if isinstance(value, tuple) else value

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wgd.config import overlap, x25519
 from wgd.config.across import Footprint
 from wgd.config.document import (
     MTU_AUTO,
-    Endpoint,
     Forward,
     Forwarding,
     Interface,
     IPNetwork,
     Masquerade,
     Peer,
-    Role,
 )
 from wgd.config.draft import Draft, InterfaceDraft, PeerDraft
-from wgd.config.keys import KeyFileError
-from wgd.config.overlap import Allowed
+from wgd.config.members import Members, ReadKey, counts
+from wgd.config.overlap import IPV6_MTU, Allowed
 from wgd.config.resolve import Names
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 from wgd.model import Secret
 
-ReadKey = Callable[[str, bool], Secret]
-"""(file name as in the TOML, whether it is a private key) → the key; raises `KeyFileError`."""
-
-_IPV6_MTU = 1280
-
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
     """`interface` is None when something in it is broken beyond a value; `lacking`: it uses a name
-    that a broken file may have defined."""
+    that a broken file may have defined; `own_key` is the public key of its private one."""
 
     interface: Interface | None
     footprint: Footprint | None
     problems: tuple[Problem, ...]
     lacking: bool = False
+    drafts: Sequence[Draft] = ()
+    members: Members | None = None
+    own_key: bytes | None = None
 
 
 def assemble(
@@ -52,21 +48,14 @@ def assemble(
     own = tuple(address.network for address, _ in main.addresses) if main and main.sound else None
     names = Names(shared, drafts, own, problems)
     if main is None:
-        _rules(drafts, names)
+        for draft in drafts:
+            for words in (side for rule in draft.forwards for side in (rule.source, rule.target)):
+                names.side(words)
+            for masquerade in draft.masquerades:
+                names.side(masquerade.target)
         return Assembled(None, None, tuple(problems), names.lacking)
-    return _Assembly(name, main, drafts, names, problems, read_key, now).result()
-
-
-def _rules(drafts: Sequence[Draft], names: Names) -> tuple[tuple[Forward, ...], tuple[Masquerade, ...]]:
-    forwards = tuple(
-        Forward(names.side(rule.source), names.side(rule.target), rule.ports, rule.incoming, rule.outgoing)
-        for draft in drafts
-        for rule in draft.forwards
-    )
-    masquerades = tuple(
-        Masquerade(rule.out or "", names.side(rule.target)) for draft in drafts for rule in draft.masquerades
-    )
-    return forwards, masquerades
+    members = Members(main, names, read_key, problems)
+    return _Assembly(name, main, drafts, members, problems, now).result()
 
 
 def _hides_forwards(draft: Draft) -> bool:
@@ -81,25 +70,32 @@ class _Assembly:
     name: str
     main: InterfaceDraft
     drafts: Sequence[Draft]
-    names: Names
+    members: Members
     problems: list[Problem]
-    read_key: ReadKey
     now: float
-    peers: list[PeerDraft] = field(init=False)
+    counting: list[PeerDraft] = field(init=False)
+    allowed: list[Allowed] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.peers = [peer for draft in self.drafts for peer in draft.peers]
+        names = self.members.names
+        self.counting = [peer for draft in self.drafts for peer in draft.peers if counts(peer, self.now)]
+        self.allowed = [(peer, placed) for peer in self.counting for placed in names.allowed_ips(peer)]
 
     def result(self) -> Assembled:
+        members, drafts = self.members, self.drafts
         private_key = self._private_key()
-        peers = tuple(peer for draft in self.peers if (peer := self._peer(draft)))
-        forwards, masquerades = _rules(self.drafts, self.names)
-        self._check_peers(private_key)
+        own_key = x25519.public(private_key.reveal()) if private_key else None
+        made = (members.peer(peer, self.now) for draft in drafts for peer in draft.peers)
+        peers = tuple(peer for peer in made if peer)
+        forwards = tuple(members.forward(rule) for draft in drafts for rule in draft.forwards)
+        masquerades = tuple(members.masquerade(rule) for draft in drafts for rule in draft.masquerades)
+        self._check_peers(own_key)
         self.problems.extend(self._check_addresses())
         self.problems.extend(self._check_mtu())
         self.problems.extend(self._check_rules())
         interface = self._interface(private_key, peers, forwards, masquerades) if private_key else None
-        return Assembled(interface, self._footprint(), tuple(self.problems), self.names.lacking)
+        problems, lacking = tuple(self.problems), members.names.lacking
+        return Assembled(interface, self._footprint(), problems, lacking, drafts, members, own_key)
 
     def _interface(
         self,
@@ -120,7 +116,7 @@ class _Assembly:
             adopt=main.adopt,
             enabled=main.enabled,
             forwarding=main.forwarding or (Forwarding.RULES if forwards else Forwarding.UNMANAGED),
-            networks=self.names.networks(),
+            networks=self.members.names.networks(),
             peers=peers,
             forwards=forwards,
             masquerades=masquerades,
@@ -134,82 +130,16 @@ class _Assembly:
         hint = f"`wgd genkey {self.name}` makes one"
         if file != default:
             hint = f"save your key there, mode 0640; without this line `wgd genkey {self.name}` makes one"
-        return self._key(file, True, where, hint)
+        return self.members.key(file, True, where, hint)
 
-    def _key(self, file: str, private: bool, where: Where, if_missing: str) -> Secret | None:
-        try:
-            return self.read_key(file, private)
-        except KeyFileError as error:
-            hint = if_missing if error.missing else error.hint
-            self.problems.append(where.error(error.message, hint))
-            return None
-
-    def _peer(self, draft: PeerDraft) -> Peer | None:
-        endpoint = self._endpoint(draft)
-        preshared_key = None
-        if draft.preshared_key_file:
-            where = draft.where / "preshared_key_file"
-            hint = f"`wg genpsk` makes one; save it as {draft.preshared_key_file} on both machines, mode 0640"
-            preshared_key = self._key(draft.preshared_key_file, False, where, hint)
-        if draft.public_key is None:
-            return None
-        allowed = (network for network, _ in self.names.allowed_ips(draft))
-        return Peer(
-            name=draft.name,
-            public_key=draft.public_key,
-            allowed_ips=tuple(dict.fromkeys(allowed)),
-            endpoint=endpoint,
-            persistent_keepalive=draft.persistent_keepalive,
-            preshared_key=preshared_key,
-            routes=draft.routes,
-            enabled=draft.enabled,
-            expires=draft.expires,
-        )
-
-    def _endpoint(self, draft: PeerDraft) -> Endpoint | None:
-        """On a hub an endpoint counts only together with a keepalive."""
-        dialled, kept_alive = draft.endpoint is not None, draft.persistent_keepalive > 0
-        if self.main.role is Role.SPOKE:
-            if draft.sound and not dialled and self.main.listen_port is None:
-                hint = "add an endpoint to the peer, or listen_port to [interface]"
-                message = "has no endpoint, and this spoke has no listen_port: neither can find the other"
-                self.problems.append(draft.where.warning(message, hint))
-            return draft.endpoint
-        if dialled and not kept_alive:
-            message = "is left out on a hub: what a hub sees as an endpoint is a hole in some NAT box"
-            hint = "delete the line; for a peer that this hub dials on purpose add persistent_keepalive"
-            self.problems.append((draft.where / "endpoint").warning(message, hint))
-            return None
-        if kept_alive and not dialled:
-            message = "on a hub calls for ever after spokes that are gone"
-            hint = "delete the line; the spoke keeps its NAT open, with its own persistent_keepalive"
-            self.problems.append((draft.where / "persistent_keepalive").warning(message, hint))
-        return draft.endpoint
-
-    def _counting(self) -> list[PeerDraft]:
-        """The peers that are neither disabled nor expired."""
-        return [
-            peer
-            for peer in self.peers
-            if peer.enabled and (peer.expires is None or peer.expires.timestamp() > self.now)
-        ]
-
-    def _allowed(self) -> list[Allowed]:
-        return [(peer, placed) for peer in self._counting() for placed in self.names.allowed_ips(peer)]
-
-    def _check_peers(self, private_key: Secret | None) -> None:
-        own_key = x25519.public(private_key.reveal()) if private_key else None
-        peers, allowed = self._counting(), self._allowed()
+    def _check_peers(self, own_key: bytes | None) -> None:
+        peers, allowed = self.counting, self.allowed
         self.problems.extend(overlap.same_keys(peers, own_key))
         self.problems.extend(overlap.same_prefixes(allowed))
         self.problems.extend(overlap.nested_prefixes(allowed))
         self.problems.extend(overlap.own_addresses(allowed, self.main.addresses))
         if not self.main.fwmark:
             self.problems.extend(overlap.loops(peers, allowed))
-        for peer in peers:
-            if peer.sound and not peer.allowed_ips:
-                message = "is empty: nothing can be sent to this peer or come from it"
-                self.problems.append((peer.where / "allowed_ips").warning(message))
 
     def _check_addresses(self) -> Iterator[Problem]:
         for address, where in self.main.addresses:
@@ -221,12 +151,12 @@ class _Assembly:
 
     def _check_mtu(self) -> Iterator[Problem]:
         mtu, where = self.main.mtu, self.main.where / "mtu"
-        if mtu is None or mtu == MTU_AUTO or mtu >= _IPV6_MTU:
+        if mtu is None or mtu == MTU_AUTO or mtu >= IPV6_MTU:
             return
         six = [place for address, place in self.main.addresses if address.version == 6]
-        six += [place for _, (network, place) in self._allowed() if network.version == 6]
+        six += [place for _, (network, place) in self.allowed if network.version == 6]
         if six:
-            message = f"found {mtu}, but {six[0]} is IPv6, which needs at least {_IPV6_MTU}"
+            message = f"found {mtu}, but {six[0]} is IPv6, which needs at least {IPV6_MTU}"
             hint = "the kernel takes IPv6 away from an interface with a smaller MTU"
             yield where.error(message, hint, also=tuple(place.file for place in six))
 
@@ -258,7 +188,7 @@ class _Assembly:
         if not main.enabled:
             return None
         routes: dict[IPNetwork, Where] = {address.network: where for address, where in main.addresses}
-        for peer, (network, where) in self._allowed():
+        for peer, (network, where) in self.allowed:
             if peer.routes:
                 routes.setdefault(network, where)
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None

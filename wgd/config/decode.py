@@ -6,12 +6,13 @@ Pure: files come as bytes, keys through a function, the time as a number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wgd.config.across import clashes
-from wgd.config.assemble import Assembled, ReadKey, assemble
+from wgd.config.assemble import Assembled, assemble
 from wgd.config.document import Config
 from wgd.config.draft import Draft
+from wgd.config.members import ReadKey
 from wgd.config.names import SHARED, Part, claim
 from wgd.config.schema import draft
 from wgd.config.source import Where
@@ -26,13 +27,15 @@ Files = Mapping[str, bytes | Problem]
 class Decoded:
     """`config` holds the interfaces without any error and names the others as held.
 
-    `broken` are the files that an error stands in, `broken_interfaces` those that cannot be used.
+    `broken` are the files that an error stands in, `broken_interfaces` those that cannot be used. `assembled`
+    is what the interfaces were made of.
     """
 
     config: Config
     problems: tuple[Problem, ...]
     broken: frozenset[str]
     broken_interfaces: frozenset[str]
+    assembled: Mapping[str, Assembled] = field(default_factory=dict, compare=False, repr=False)
 
 
 def decode(files: Files, read_key: ReadKey, now: float, links: Collection[str] = ()) -> Decoded:
@@ -62,8 +65,13 @@ def decode_drafts(
     interfaces = {
         name: one.interface for name, one in assembled.items() if name not in held and one.interface
     }
-    order = sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.key))
-    return Decoded(Config(interfaces, held), tuple(order), broken, held)
+    return Decoded(Config(interfaces, held), in_order(problems), broken, held, assembled)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Each problem once, by its place."""
+    once = dict.fromkeys(problems)
+    return tuple(sorted(once, key=lambda problem: (problem.file, problem.line, problem.key)))
 
 
 def _by_interface(drafts: Mapping[str, Draft]) -> dict[str, list[Draft]]:

@@ -9,7 +9,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, IPNetwork, PortRange, Role
-from wgd.config.layout import Layout
+from wgd.config.layout import Layout, Shift
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 
@@ -86,7 +86,8 @@ class MasqueradeDraft:
 class Draft:
     """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it.
 
-    `layout`: where its tables stand, if it has many and each can be read by itself."""
+    `layout`: where its tables stand, if it has many and each can be read by itself. `shift`: how its lines
+    differ from those of the draft that it was made from."""
 
     file: str
     readable: bool = True
@@ -97,3 +98,4 @@ class Draft:
     forwards: tuple[ForwardDraft, ...] = ()
     masquerades: tuple[MasqueradeDraft, ...] = ()
     layout: Layout | None = None
+    shift: Shift | None = None

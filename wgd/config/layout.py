@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,15 @@ ARRAYS = ("forward", "masquerade")
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """Lines from `first` on were written anew; those from `end` on stand `by` lines further on."""
+
+    first: float
+    end: float = math.inf
+    by: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The preamble, the pieces after it, each with its source, and the initials of their `sections`."""
 
@@ -20,6 +30,10 @@ class Layout:
     pieces: Sequence[str]
     sections: bytes
     sources: Sequence[Source]
+
+    def line(self, at: int) -> float:
+        """The first line of a piece; infinite behind the last."""
+        return self.sources[at].first if at < len(self.sources) else math.inf
 
     def count(self, section: str, start: int, end: int) -> int:
         """How many of the pieces from `start` to `end` belong to the section."""

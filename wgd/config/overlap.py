@@ -15,6 +15,9 @@ from wgd.config.source import Placed, Where
 from wgd.config.wording import listed
 from wgd.errors import Problem
 
+IPV6_MTU = 1280
+"""The least that IPv6 needs."""
+
 Allowed = tuple[PeerDraft, Placed[IPNetwork]]
 """An allowed IP and whose it is."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from wgd.config import parts, sections, toml
 from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
-from wgd.config.layout import Layout, head, initial
+from wgd.config.layout import Layout, Shift, head, initial
 from wgd.config.schema import draft
 from wgd.config.source import Source, Where
 from wgd.config.table import Table
@@ -45,6 +46,10 @@ class Drafts:
         if latest:
             self._others[file] = latest
         return other[1]
+
+    def latest(self, file: str) -> Draft:
+        """What was read last of a file that was read."""
+        return self._latest[file][1]
 
     def forget(self) -> None:
         """There is no trouble: what was read last is all that counts."""
@@ -152,12 +157,15 @@ class _Middle:
             + old.sections[end:],
             [*old.sources[:start], *(source for source, _ in self._now), *old.sources[end:]],
         )
+        first, last = old.line(start), old.line(end)
         if preamble != old.preamble:
+            first = 0
             now.place(0, len(now.pieces))
         else:
             moved = now.extent(start, stop) != old.extent(start, end)
             now.place(start, len(now.pieces) if moved else stop)
-        return replace(self._before, layout=now, **self._members())
+        shift = Shift(first, last, int(now.line(stop) - last) if last < math.inf else 0)
+        return replace(self._before, layout=now, shift=shift, **self._members())
 
     def _members(self) -> dict[str, Any]:
         members = {}

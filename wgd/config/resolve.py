@@ -7,6 +7,7 @@ the file that uses it; the interface is then `lacking`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from wgd.config.document import ANY, INTERNET, IPNetwork, Side
 from wgd.config.draft import Draft, NetworkDraft, PeerDraft, Words
@@ -43,11 +44,26 @@ class Names:
                 self._add(network)
             for peer in draft.peers:
                 self._add(peer)
-        self._allowed_ips = {
-            (peer.where.file, peer.name): tuple(self._ranges(peer.allowed_ips))
-            for draft in drafts
-            for peer in draft.peers
-        }
+        self._spelt_out: dict[tuple[str, str], tuple[Placed[IPNetwork], ...]] = {}
+        for draft in drafts:
+            for peer in draft.peers:
+                self._spell_out(peer)
+
+    def learn(self, peer: PeerDraft) -> bool:
+        """A peer has come; False if its name is taken."""
+        if self._known.setdefault(peer.name, peer) is not peer:
+            return False
+        self._spell_out(peer)
+        return True
+
+    def forget(self, peer: PeerDraft) -> None:
+        """A peer has gone."""
+        del self._known[peer.name]
+        self._spelt_out.pop((peer.where.file, peer.name), None)
+
+    def _spell_out(self, peer: PeerDraft) -> None:
+        if any(isinstance(word, str) for word, _ in peer.allowed_ips):
+            self._spelt_out[peer.where.file, peer.name] = tuple(self._ranges(peer.allowed_ips))
 
     def _add(self, named: Named) -> None:
         first = self._known.setdefault(named.name, named)
@@ -58,7 +74,8 @@ class Names:
 
     def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[IPNetwork], ...]:
         """A peer's allowed IPs, network names replaced by their ranges."""
-        return self._allowed_ips.get((peer.where.file, peer.name), ())
+        spelt_out = self._spelt_out.get((peer.where.file, peer.name))
+        return cast(tuple[Placed[IPNetwork], ...], peer.allowed_ips) if spelt_out is None else spelt_out
 
     def networks(self) -> dict[str, tuple[IPNetwork, ...]]:
         """Every network by name."""
@@ -87,10 +104,15 @@ class Names:
             internet=INTERNET in texts,
         )
 
+    def lives_here(self, peer: PeerDraft) -> bool:
+        """Whether a rule can mean the peer, as far as is known."""
+        if self._own is None or not peer.sound:
+            return True
+        return any(_inside(network, self._own) for network, _ in self.allowed_ips(peer))
+
     def _must_live_here(self, peer: PeerDraft, where: Where) -> None:
         """A peer in a rule means its addresses inside the interface's own networks, so it needs one."""
-        allowed = [network for network, _ in self.allowed_ips(peer)]
-        if self._own is None or not peer.sound or any(_inside(network, self._own) for network in allowed):
+        if self.lives_here(peer) or self._own is None:
             return
         own = listed([str(network) for network in self._own]) or "none: it has no address"
         message = f"{peer.name} has no allowed IP inside this interface's own networks ({own})"

@@ -91,7 +91,8 @@ class _File:
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file
-        layout = self._layout if self._layout and len(self._layout.pieces) >= LEAST else None
+        own = self._claim.part is not Part.SHARED  # there peers and rules are misplaced
+        layout = self._layout if own and self._layout and len(self._layout.pieces) >= LEAST else None
         return Draft(
             file, True, tuple(self._problems), interface, networks, peers, forwards, masquerades, layout
         )

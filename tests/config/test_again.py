@@ -1,0 +1,129 @@
+"""Decoding after any edits says what decoding for the first time says, and keeps what is equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.config.support import NOW, key, secret
+from tests.sources.test_loading import mains, others, peers, rules
+from wgd.config import schema
+from wgd.config.again import Decoder
+from wgd.config.decode import decode
+from wgd.config.document import Config
+from wgd.config.keys import KeyReader
+from wgd.model import Secret
+
+Tables = dict[str, list[str]]
+"""File → its tables."""
+
+
+class Keys(KeyReader):
+    """A key for every file."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def __call__(self, file: str, private: bool) -> Secret:
+        return secret(file, private)
+
+
+@pytest.fixture(autouse=True)
+def every_file_is_worth_it() -> Iterator[None]:
+    with mock.patch.object(schema, "LEAST", 0):
+        yield
+
+
+def _files(tables: Tables) -> dict[str, bytes]:
+    return {file: "".join(tables[file]).encode() for file in sorted(tables)}
+
+
+def _same_objects(before: Config, now: Config) -> None:
+    """What is equal is identical."""
+    for name in before.interfaces.keys() & now.interfaces.keys():
+        old, new = before.interfaces[name], now.interfaces[name]
+        assert new is old or new != old
+        known = {peer.name: peer for peer in old.peers}
+        assert all(peer is known[peer.name] for peer in new.peers if peer == known.get(peer.name))
+        assert new.peers is old.peers or new.peers != old.peers
+        words = {(rule.source.words, rule.target.words, rule.ports): rule for rule in old.forwards}
+        for rule in new.forwards:
+            other = words.get((rule.source.words, rule.target.words, rule.ports))
+            assert rule is other or rule != other or len(words) < len(old.forwards)
+
+
+def _hub(more: str = "") -> str:
+    return f'[interface]\nrole = "hub"\naddresses = ["10.0.0.1/16"]\nlisten_port = 51820\n{more}\n'
+
+
+def _peer(n: int, more: str = "") -> str:
+    return f'[peers.p{n}]\npublic_key = "{key(f"p{n}")}"\nallowed_ips = ["10.0.1.{n}/32"]\n{more}\n'
+
+
+plain_peers = st.builds(
+    _peer,
+    st.integers(0, 12),
+    st.sampled_from(("", "# so\n", "routes = false\n", "persistent_keepalive = 25\n")),
+)
+plain_rules = st.builds(
+    '[[forward]]\nfrom = ["p{}"]\nto = ["{}"]\n'.format,
+    st.integers(0, 3),
+    st.sampled_from(("10.9.0.0/16", "p4", "any")),
+)
+tables = st.one_of(plain_peers, plain_peers, plain_peers, plain_rules, peers, peers, rules, others)
+FILES = ("wg0.toml", "wg0.toml", "wg0.d/a.toml", "wg0.d/b.toml", "wg1.toml", "wg1.d/a.toml", "wgd.toml")
+places = st.integers(0, 8)
+edits = st.lists(
+    st.tuples(st.sampled_from(FILES), places, st.integers(0, 2), st.lists(tables, max_size=2)),
+    min_size=1,
+    max_size=2,
+)
+steps = st.lists(
+    st.tuples(edits, st.integers(0, 4), st.sampled_from((0.0, 0.0, 0.0, 20.0, -30.0))), min_size=1, max_size=8
+)
+own = st.sampled_from((_hub(), _hub(), _hub(), _hub("mtu = 1200"), _hub("fwmark = 7"))) | mains
+starts = st.builds(
+    lambda main, some, more: {
+        "wg0.toml": [main, *dict.fromkeys(some)],
+        **({"wg1.toml": [MAIN_1, *more]} if more else {}),
+    },
+    own,
+    st.lists(plain_peers, max_size=8, unique_by=lambda table: table.split("\n")[0]),
+    st.lists(peers, max_size=1),
+)
+MAIN_1 = '[interface]\naddresses = ["10.1.0.1/16"]\nlisten_port = 51821\n'
+
+Step = tuple[list[tuple[str, int, int, list[str]]], int, float]
+
+
+def _edited(tables: Tables, step: Step) -> Tables:
+    now = {file: [*some] for file, some in tables.items()}
+    for file, at, gone, come in step[0]:
+        some = now.setdefault(file, [])
+        at += file in ("wg0.toml", "wg1.toml")
+        some[at : at + gone] = come
+        if not some:
+            del now[file]
+    return now
+
+
+@given(starts, steps)
+@settings(max_examples=1000)
+def test_any_edits_decode_as_if_for_the_first_time(tables: Tables, steps: list[Step]) -> None:
+    """Most edits mend first what the ones before broke."""
+    decoder, now, clean, links = Decoder(Keys()), NOW, tables, frozenset({"lo", "eth0"})
+    for step in [*steps, ([], 0, 0.0)]:
+        files, before = _files(tables), Config(dict(decoder._known))
+        decoder.begin(now, links)
+        decoded = decoder(files)
+        assert decoded == decode(files, secret, now, links)
+        assert decoder(files) == decoded
+        _same_objects(before, decoded.config)
+        clean = tables if not decoded.broken else clean
+        tables = _edited(clean if step[1] else tables, step)
+        now += step[2]

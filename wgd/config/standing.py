@@ -1,0 +1,293 @@
+"""An interface that was put together without an error, kept open for edits of a few peers and rules.
+
+What an edit leaves as it was is not looked at. Whatever might concern more than the edited peers and rules
+themselves, of which it is asked what they could clash with (`wgd.config.taken`), is refused: then all is to
+be put together again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
+from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
+from wgd.config.members import Members, counts
+from wgd.config.overlap import IPV6_MTU
+from wgd.config.redraft import alike
+from wgd.config.taken import Span, Taken, span
+from wgd.errors import Problem, Severity
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One file before and after; a file that is not there is empty."""
+
+    before: Draft
+    now: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The interface after an edit, the problems that went and those that came, and the peers that came with
+    the prefixes that they route."""
+
+    interface: Interface
+    gone: tuple[Problem, ...]
+    come: tuple[Problem, ...]
+    peers: tuple[PeerDraft, ...]
+    routes: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Swap(Generic[T]):
+    """From `at` on, some members of a sequence were replaced by others."""
+
+    at: int
+    before: tuple[T, ...]
+    now: tuple[T, ...]
+
+    @classmethod
+    def between(cls, before: tuple[T, ...], now: tuple[T, ...]) -> _Swap[T]:
+        at = alike(before, now)
+        end = alike(before[at:][::-1], now[at:][::-1])
+        return cls(at, before[at : len(before) - end], now[at : len(now) - end])
+
+    def gone(self) -> list[T]:
+        return _missing(self.before, self.now)
+
+    def come(self) -> list[T]:
+        return _missing(self.now, self.before)
+
+
+def _missing(these: Iterable[T], others: Iterable[T]) -> list[T]:
+    known = {id(one) for one in others}
+    return [one for one in these if id(one) not in known]
+
+
+class Standing:
+    """The interface, and an index of what its peers and rules have. After an edit that was refused, or one
+    that was an error, it is of no more use."""
+
+    def __init__(
+        self,
+        interface: Interface,
+        drafts: Sequence[Draft],
+        members: Members,
+        own_key: bytes | None,
+        now: float,
+    ) -> None:
+        self.interface = interface
+        self._members, self._main = members, members.main
+        self._files = [draft.file for draft in drafts]
+        self._peers = [len(draft.peers) for draft in drafts]
+        self._forwards = [len(draft.forwards) for draft in drafts]
+        self._uses = Counter(
+            name
+            for draft in drafts
+            for rules in (draft.forwards, draft.masquerades)
+            for rule in rules
+            for name in _names(rule)
+        )
+        self._networks = frozenset(span(address.network) for address in interface.addresses)
+        own = [(address.version, int(address.ip), 0) for address in interface.addresses]
+        self._taken = Taken(own, own_key, loops=not interface.fwmark)
+        counting = (peer for draft in drafts for peer in draft.peers if counts(peer, now))
+        self._fit = self._taken.fill((peer, self._spans(peer)) for peer in counting)
+
+    def leads(self, one: Span) -> bool:
+        """Whether exactly this prefix is one of the interface's or of its peers'."""
+        return one in self._networks or self._taken.holds(one)
+
+    def edit(self, edits: Sequence[Edit], now: float) -> Edited | None:
+        """What the edits make of it; None if more is to be looked at."""
+        if not self._fit or not all(map(_is_small, edits)):
+            return None
+        edits = sorted(edits, key=lambda edit: (edit.now.file != self._files[0], edit.now.file))
+        self._members.problems.clear()
+        peers = [_Swap.between(edit.before.peers, edit.now.peers) for edit in edits]
+        rules = [_Swap.between(edit.before.forwards, edit.now.forwards) for edit in edits]
+        gone, come = (
+            [one for swap in peers for one in swap.gone()],
+            [one for swap in peers for one in swap.come()],
+        )
+        before = self._alone(gone, now)
+        if not self._swap_peers(gone, come, now) or not self._swap_rules(rules, gone, come):
+            return None
+        self._swap_values(edits, peers, rules, now)
+        problems = tuple(self._members.problems)
+        if self._members.names.lacking or any(one.severity is Severity.ERROR for one in problems):
+            return None
+        routing = (peer for peer in come if peer.routes and counts(peer, now))
+        routes = tuple(one for peer in routing for one in self._spans(peer))
+        return Edited(self.interface, before, problems, tuple(come), routes)
+
+    def _spans(self, peer: PeerDraft) -> list[Span]:
+        return [span(network) for network, _ in self._members.names.allowed_ips(peer)]
+
+    def _alone(self, peers: Iterable[PeerDraft], now: float) -> tuple[Problem, ...]:
+        """What is wrong with each of them by itself."""
+        for peer in peers:
+            self._members.alone(peer, now)
+        found = tuple(self._members.problems)
+        self._members.problems.clear()
+        return found
+
+    def _swap_peers(self, gone: Sequence[PeerDraft], come: Sequence[PeerDraft], now: float) -> bool:
+        """Exchange what they have; False if some of it concerns other peers, too."""
+        names, taken = self._members.names, self._taken
+        had: set[tuple[str, Span]] = set()
+        for peer in gone:
+            if counts(peer, now):
+                had |= {(peer.name, one) for one in self._spans(peer)}
+                taken.remove(peer, self._spans(peer))
+            names.forget(peer)
+        if not all([names.learn(peer) for peer in come]) or self._members.problems:
+            return False
+        counting = [(peer, self._spans(peer)) for peer in come if counts(peer, now)]
+        has = {(peer.name, one) for peer, spans in counting for one in spans}
+        if any(taken.nested(one) for _, one in had - has):
+            return False
+        # Those first that have what they had: what others have of late is then compared with it, too.
+        for peer, spans in sorted(counting, key=lambda item: self._is_new(item, had)):
+            if self._is_new((peer, spans), had) and any(map(taken.nested, spans)):
+                return False
+            if not taken.add(peer, spans):
+                return False
+        return not self._is_too_small_for(has)
+
+    @staticmethod
+    def _is_new(item: tuple[PeerDraft, list[Span]], had: set[tuple[str, Span]]) -> bool:
+        peer, spans = item
+        return any((peer.name, one) not in had for one in spans)
+
+    def _is_too_small_for(self, has: Iterable[tuple[str, Span]]) -> bool:
+        mtu = self._main.mtu
+        small = mtu is not None and mtu != MTU_AUTO and mtu < IPV6_MTU
+        return small and any(version == 6 for _, (version, _, _) in has)
+
+    def _swap_rules(
+        self, rules: Sequence[_Swap[ForwardDraft]], gone: Sequence[PeerDraft], come: Sequence[PeerDraft]
+    ) -> bool:
+        """Exchange what the rules name; False if one names what is gone, or if there were or are none."""
+        for swap in rules:
+            if any(rule.incoming or rule.outgoing for rule in (*swap.gone(), *swap.come())):
+                return False
+            self._uses.subtract(name for rule in swap.gone() for name in _names(rule))
+            self._uses.update(name for rule in swap.come() for name in _names(rule))
+        count = len(self.interface.forwards)
+        after = count + sum(len(swap.now) - len(swap.before) for swap in rules)
+        if (count == 0) != (after == 0):
+            return False
+        left = {peer.name for peer in gone} - {peer.name for peer in come}
+        return not any(self._uses[name] > 0 for name in left) and all(
+            self._members.names.lives_here(peer) for peer in come if self._uses[peer.name] > 0
+        )
+
+    def _swap_values(
+        self,
+        edits: Sequence[Edit],
+        peers: Sequence[_Swap[PeerDraft]],
+        rules: Sequence[_Swap[ForwardDraft]],
+        now: float,
+    ) -> None:
+        """Put in the values of what came."""
+        for edit in edits:
+            self._make_room(edit.now.file)
+        places = [self._place(edit.now.file) for edit in edits]
+        members, interface = self._members, self.interface
+        all_peers = _spliced(
+            interface.peers, _starts(self._peers, places), peers, lambda one: self._peer(one, now), _name
+        )
+        all_rules = _spliced(
+            interface.forwards, _starts(self._forwards, places), rules, members.forward, _words
+        )
+        for place, edit in zip(places, edits, strict=True):
+            self._peers[place], self._forwards[place] = len(edit.now.peers), len(edit.now.forwards)
+        if all_peers is not interface.peers or all_rules is not interface.forwards:
+            self.interface = replace(interface, peers=all_peers, forwards=all_rules)
+
+    def _peer(self, draft: PeerDraft, now: float) -> Peer:
+        made = self._members.peer(draft, now)
+        assert made  # without a problem, it has a key
+        return made
+
+    def _place(self, file: str) -> int:
+        """Where a file stands among the others, or would; the first is the main one."""
+        return 0 if file == self._files[0] else bisect_left(self._files, file, lo=1)
+
+    def _make_room(self, file: str) -> None:
+        """Count a drop-in's peers and rules, if it is new."""
+        place = self._place(file)
+        if file not in self._files[place : place + 1]:
+            self._files.insert(place, file)
+            self._peers.insert(place, 0)
+            self._forwards.insert(place, 0)
+
+
+def _is_small(edit: Edit) -> bool:
+    """Whether nothing but peers and rules has changed, and nothing is wrong with them."""
+    before, now = edit.before, edit.now
+    return (
+        now.readable
+        and not now.problems
+        and before.interface is now.interface
+        and (before.networks is now.networks or not (before.networks or now.networks))
+        and (before.masquerades is now.masquerades or not (before.masquerades or now.masquerades))
+    )
+
+
+def _names(rule: ForwardDraft | MasqueradeDraft) -> Iterator[str]:
+    """The words of a rule that are no addresses."""
+    sides = (rule.source, rule.target) if isinstance(rule, ForwardDraft) else (rule.target,)
+    return (word for side in sides for word, _ in side if isinstance(word, str))
+
+
+def _starts(sizes: Sequence[int], places: Sequence[int]) -> Iterator[int]:
+    """How much comes before each of these places, which ascend."""
+    total = last = 0
+    for place in places:
+        total += sum(sizes[last:place])
+        last = place
+        yield total
+
+
+def _spliced(
+    values: tuple[V, ...],
+    starts: Iterable[int],
+    swaps: Sequence[_Swap[T]],
+    make: Callable[[T], V],
+    key: Callable[[V], Hashable],
+) -> tuple[V, ...]:
+    """The values of all drafts; one that is equal to the one that had its key before is that very object."""
+    places = [(start + swap.at, swap) for start, swap in zip(starts, swaps, strict=True)]
+    before = {
+        id(one): value
+        for at, swap in places
+        for one, value in zip(swap.before, values[at : at + len(swap.before)], strict=True)
+    }
+    known = {key(value): value for value in before.values()}
+
+    def value(one: T) -> V:
+        made = before.get(id(one)) or make(one)
+        other = known.get(key(made), made)
+        return other if other == made else made
+
+    result = [*values]
+    for at, swap in reversed(places):
+        result[at : at + len(swap.before)] = map(value, swap.now)
+    return values if tuple(result) == values else tuple(result)
+
+
+def _name(peer: Peer) -> Hashable:
+    return peer.name
+
+
+def _words(rule: Forward) -> Hashable:
+    return rule.source.words, rule.target.words, rule.ports
