@@ -5,24 +5,25 @@ Each problem is reported once, at the interface later in the alphabet, and names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from wgd.config.document import IPInterface, IPNetwork
 from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
+from wgd.config.spans import span
 from wgd.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What an enabled interface occupies. `routes` holds the prefixes that lead into it."""
+    """What an enabled interface occupies. `routes` holds the prefixes that lead into it, some twice."""
 
     name: str
     addresses: tuple[Placed[IPInterface], ...]
     listen_port: Placed[int] | None
-    routes: Mapping[IPNetwork, Where]
+    routes: Sequence[Placed[IPNetwork]]
 
 
 def clashes(footprints: Sequence[Footprint]) -> Iterator[Problem]:
@@ -57,9 +58,12 @@ def _nested_addresses(first: Footprint, second: Footprint) -> Iterator[Problem]:
 
 def _same_routes(first: Footprint, second: Footprint) -> Iterator[Problem]:
     """One problem for all of them: a file copied for a second interface has thousands."""
-    both = [network for network in second.routes if network in first.routes]
+    theirs, own = (
+        {span(network): where for network, where in reversed(one.routes)} for one in (first, second)
+    )
+    both = list(dict.fromkeys(network for network, _ in second.routes if span(network) in theirs))
     if both:
-        where, place = second.routes[both[0]], first.routes[both[0]]
+        where, place = own[span(both[0])], theirs[span(both[0])]
         more = f" and {len(both) - 1} more networks lead" if both[1:] else " leads"
         message = f"{both[0]}{more} into {first.name} already ({place})"
         hint = "a network has one route: take it out of one of the two, or set routes = false on that peer"

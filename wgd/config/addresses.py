@@ -21,16 +21,25 @@ def network(value: object) -> IPNetwork:
     """A CIDR without host bits; a bare address is that address alone. Never all addresses."""
     word = _address_text(value, "a network like 10.11.12.0/24")
     try:
-        parsed = ipaddress.ip_network(word, strict=False)
+        parsed = ipaddress.ip_network(word)
     except ValueError:
-        raise _not_an_address(word, "a network like 10.11.12.0/24 or fd00:27::/64") from None
+        parsed = _network_of(word)
     if parsed.prefixlen == 0:
         raise Unfit(
             f"{parsed} (all addresses) is not supported yet",
             'name the networks that are meant; in a rule, "any" means everything',
         )
+    return parsed
+
+
+def _network_of(word: str) -> IPNetwork:
+    """The network if it is all addresses, to say so; else the reason why it is none."""
+    try:
+        parsed = ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        raise _not_an_address(word, "a network like 10.11.12.0/24 or fd00:27::/64") from None
     exact = ipaddress.ip_interface(word)
-    if exact.ip != parsed.network_address:
+    if exact.ip != parsed.network_address and parsed.prefixlen:
         hint = f"write {parsed} for the network, or {exact.ip}/{parsed.max_prefixlen} for the address alone"
         raise Unfit(f"found {word}, which has host bits set, expected a network", hint)
     return parsed

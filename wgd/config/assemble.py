@@ -20,7 +20,7 @@ from wgd.config.draft import Draft, InterfaceDraft, PeerDraft
 from wgd.config.members import Members, ReadKey, counts
 from wgd.config.overlap import IPV6_MTU, Allowed
 from wgd.config.resolve import Names
-from wgd.config.source import Placed, Where
+from wgd.config.source import Placed
 from wgd.errors import Problem
 from wgd.model import Secret
 
@@ -187,9 +187,9 @@ class _Assembly:
         main = self.main
         if not main.enabled:
             return None
-        routes: dict[IPNetwork, Where] = {address.network: where for address, where in main.addresses}
-        for peer, (network, where) in self.allowed:
-            if peer.routes:
-                routes.setdefault(network, where)
+        routes: list[Placed[IPNetwork]] = [
+            Placed(address.network, where) for address, where in main.addresses
+        ]
+        routes += [placed for peer, placed in self.allowed if peer.routes]
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None
         return Footprint(self.name, main.addresses, port, routes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wgd.config import parts
@@ -39,13 +39,9 @@ class Layout:
         """How many of the pieces from `start` to `end` belong to the section."""
         return self.sections.count(initial(section), start, end)
 
-    def extent(self, start: int, end: int) -> tuple[int, ...]:
-        """What these pieces add to where later ones stand: lines, and tables of each array."""
-        lines = sum(map(_lines, self.pieces[start:end]))
-        return lines, *(self.count(section, start, end) for section in ARRAYS)
-
-    def place(self, start: int, end: int) -> None:
-        """Tell the sources from `start` to `end` where they stand, from what goes before them."""
+    def place(self, start: int, end: int) -> int:
+        """Tell the sources from `start` to `end` where they stand, from what goes before them; returns the
+        line behind."""
         if start:
             line = self.sources[start - 1].first + _lines(self.pieces[start - 1])
         else:
@@ -58,6 +54,16 @@ class Layout:
                 counts[section] += 1
             source.first = line
             line += _lines(piece)
+        return line
+
+    def move(self, start: int, by: int, counts: Mapping[str, int]) -> None:
+        """Tell the sources from `start` on that they stand `by` lines further on, and behind more tables."""
+        moved = {section: count for section, count in counts.items() if count}
+        for source in self.sources[start:] if by or moved else ():
+            source.first += by
+            if moved and source.head[0] in moved:
+                section, number = source.head
+                source.head = (section, int(number) + moved[str(section)])
 
 
 def initial(section: str) -> bytes:

@@ -59,10 +59,11 @@ class Members:
             preshared_key = self.key(draft.preshared_key_file, False, where, hint)
         if draft.public_key is None:
             return None
+        allowed = tuple([network for network, _ in self.names.allowed_ips(draft)])
         return Peer(
             name=draft.name,
             public_key=draft.public_key,
-            allowed_ips=tuple(dict.fromkeys([network for network, _ in self.names.allowed_ips(draft)])),
+            allowed_ips=tuple(dict.fromkeys(allowed)) if len(allowed) > 1 else allowed,
             endpoint=endpoint,
             persistent_keepalive=draft.persistent_keepalive,
             preshared_key=preshared_key,

@@ -6,6 +6,7 @@ Pure: it looks at names, never at a disk.
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from dataclasses import dataclass
 
@@ -49,14 +50,18 @@ def claim(file: str) -> Claim | None:
         return Claim(Part.SHARED)
     directory, slash, last = file.rpartition("/")
     if slash:
-        part, name = Part.DROP_IN, directory.removesuffix(".d")
-        if not directory.endswith(".d") or not last.endswith(_SUFFIX):
-            return None
-    elif file.endswith(_SUFFIX):
+        return _drop_in(directory) if last.endswith(_SUFFIX) else None
+    if file.endswith(_SUFFIX):
         part, name = Part.MAIN, file.removesuffix(_SUFFIX)
     else:
         part, name = Part.DIRECTORY, file.removesuffix(".d")
     return None if interface_fault(name) else Claim(part, name)
+
+
+@functools.lru_cache(maxsize=64)
+def _drop_in(directory: str) -> Claim | None:
+    name = directory.removesuffix(".d")
+    return Claim(Part.DROP_IN, name) if directory.endswith(".d") and not interface_fault(name) else None
 
 
 def interface_fault(name: str) -> str | None:

@@ -12,6 +12,7 @@ from wgd.config.document import IPInterface, IPNetwork
 from wgd.config.draft import PeerDraft
 from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
+from wgd.config.spans import Span, span
 from wgd.config.wording import listed
 from wgd.errors import Problem
 
@@ -41,9 +42,12 @@ def same_keys(peers: Sequence[PeerDraft], own_key: bytes | None) -> Iterator[Pro
 
 def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
     """One prefix for two peers."""
-    first: dict[IPNetwork, Allowed] = {}
-    for peer, (network, where) in allowed:
-        other, place = first.setdefault(network, (peer, Placed(network, where)))
+    first: dict[Span, Allowed] = {}
+    for peer, placed in allowed:
+        other, place = first.setdefault(span(placed.value), (peer, placed))
+        if place is placed:
+            continue
+        network, where = placed
         if other is not peer:
             message = f"{network} is already an allowed IP of {other.name} ({place.where})"
             hint = "a prefix belongs to one peer: WireGuard would move it silently to the last"
@@ -57,24 +61,23 @@ def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
 def nested_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
     """A prefix that covers prefixes of other peers: legal, and worth knowing."""
     outer: list[tuple[int, Allowed, list[str]]] = []
-    ordered = sorted(allowed, key=lambda item: _position(item[1].value))
+    ordered = sorted(((span(one[1].value), one) for one in allowed), key=_position)
     version = 0
-    for peer, placed in ordered:
-        network = placed.value
-        start, last = int(network.network_address), int(network.broadcast_address)
-        while outer and (network.version != version or outer[-1][0] < start):
+    for (own_version, start, bits), (peer, placed) in ordered:
+        while outer and (own_version != version or outer[-1][0] < start):
             yield from _covering(outer.pop())
-        version = network.version
+        version = own_version
         for _, (owner, around), covered in outer:
-            if owner is not peer and around.value != network and peer.name not in covered[-1:]:
+            if owner is not peer and around.value != placed.value and peer.name not in covered[-1:]:
                 covered.append(peer.name)
-        outer.append((last, (peer, placed), []))
+        outer.append((start + (1 << bits) - 1, (peer, placed), []))
     for entry in reversed(outer):
         yield from _covering(entry)
 
 
-def _position(network: IPNetwork) -> tuple[int, int, int]:
-    return network.version, int(network.network_address), network.prefixlen
+def _position(item: tuple[Span, Allowed]) -> tuple[int, int, int]:
+    version, start, bits = item[0]
+    return version, start, -bits
 
 
 def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
@@ -87,10 +90,13 @@ def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
 
 def own_addresses(allowed: Iterable[Allowed], addresses: Sequence[Placed[IPInterface]]) -> Iterator[Problem]:
     """An address of this machine as a peer's."""
-    own = {(address.version, int(address.ip)): place for address, place in addresses}
+    own: dict[tuple[int, int], Where] = {
+        (address.version, int(address.ip)): place for address, place in addresses
+    }
     for _, (network, where) in allowed:
-        if network.prefixlen == network.max_prefixlen:
-            place = own.get((network.version, int(network.network_address)))
+        version, start, bits = span(network)
+        if not bits:
+            place = own.get((version, start))
             if place:
                 message = f"{network.network_address} is this interface's own address ({place})"
                 hint = "write the peer's address, not this machine's"
@@ -102,9 +108,8 @@ def loops(peers: Sequence[PeerDraft], allowed: Iterable[Allowed]) -> Iterator[Pr
     routed: dict[tuple[int, int], dict[int, Where]] = {}
     for peer, (network, where) in allowed:
         if peer.routes:
-            shift = network.max_prefixlen - network.prefixlen
-            lengths = routed.setdefault((network.version, shift), {})
-            lengths[int(network.network_address) >> shift] = where
+            version, start, shift = span(network)
+            routed.setdefault((version, shift), {})[start >> shift] = where
     for peer in peers:
         address = peer.endpoint.address if peer.endpoint else None
         if address is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wgd.config import parts, sections, toml
 from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
-from wgd.config.layout import Layout, Shift, head, initial
+from wgd.config.layout import ARRAYS, Layout, Shift, head, initial
 from wgd.config.schema import draft
 from wgd.config.source import Source, Where
 from wgd.config.table import Table
@@ -159,18 +159,16 @@ class _Middle:
         )
         first, last = old.line(start), old.line(end)
         if preamble != old.preamble:
-            first = 0
-            now.place(0, len(now.pieces))
-        else:
-            moved = now.extent(start, stop) != old.extent(start, end)
-            now.place(start, len(now.pieces) if moved else stop)
-        shift = Shift(first, last, int(now.line(stop) - last) if last < math.inf else 0)
-        return replace(self._before, layout=now, shift=shift, **self._members())
+            start, first = 0, 0
+        behind = now.place(start, stop)
+        by = int(behind - last) if last < math.inf else 0
+        now.move(stop, by, {one: now.count(one, 0, stop) - old.count(one, 0, self._end) for one in ARRAYS})
+        return replace(self._before, layout=now, shift=Shift(first, last, by), **self._members())
 
     def _members(self) -> dict[str, Any]:
         members = {}
         for section, field in _READ.items():
             before, place = getattr(self._before, field), self._place(section)
-            now = [one for source, one in self._now if source.head[0] == section]
-            members[field] = (*before[: place.start], *now, *before[place.stop :])
+            now = tuple([one for source, one in self._now if source.head[0] == section])
+            members[field] = before[: place.start] + now + before[place.stop :]
         return members

@@ -75,7 +75,7 @@ class Names:
     def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[IPNetwork], ...]:
         """A peer's allowed IPs, network names replaced by their ranges."""
         spelt_out = self._spelt_out.get((peer.where.file, peer.name))
-        return cast(tuple[Placed[IPNetwork], ...], peer.allowed_ips) if spelt_out is None else spelt_out
+        return cast("tuple[Placed[IPNetwork], ...]", peer.allowed_ips) if spelt_out is None else spelt_out
 
     def networks(self) -> dict[str, tuple[IPNetwork, ...]]:
         """Every network by name."""

@@ -5,6 +5,7 @@ A `Where` points at a key and turns into a `Problem`; lines are looked up only w
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -66,6 +67,11 @@ class Where:
     def __truediv__(self, key: str | int) -> Where:
         return Where(self.source, (*self.path, key))
 
+    def element(self, key: str, index: int) -> Where:
+        """An element of an array in this table."""
+        path = self.path
+        return Where(self.source, (*path, key, index) if path else _shared_path(key, index))
+
     def __str__(self) -> str:
         line = self.source.line(self.path)
         return f"{self.file}:{line}" if line else self.file
@@ -79,6 +85,12 @@ class Where:
         """Something here that is legal and probably not meant."""
         line = self.source.line(self.path)
         return Problem(self.file, line, self.key, message, hint, Severity.WARNING)
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_path(key: str, index: int) -> KeyPath:
+    """Ten thousand peers have their first allowed IP at the same path."""
+    return key, index
 
 
 class Placed(NamedTuple, Generic[T]):

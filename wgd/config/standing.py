@@ -18,7 +18,8 @@ from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
 from wgd.config.redraft import alike
-from wgd.config.taken import Span, Taken, span
+from wgd.config.spans import Span, span
+from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
 
 T = TypeVar("T")

@@ -36,7 +36,11 @@ class Table:
         """The key's value; None when it is absent or wrong."""
         if key not in self._content:
             return None
-        return self._fit(self._content[key], self.where / key, read)
+        try:
+            return read(self._content[key])
+        except Unfit as unfit:
+            self.error(self.where / key, unfit.message, unfit.hint)
+            return None
 
     def required(self, key: str, read: Reader[T], hint: str) -> T | None:
         """The key's value; its absence is an error."""
@@ -49,15 +53,19 @@ class Table:
         """The fitting elements of an array, each with its place; () when the key is absent."""
         if key not in self._content:
             return ()
-        value, where = self._content[key], self.where / key
+        value = self._content[key]
         if not isinstance(value, list):
             bracketed = f"write {key} = [{quoted(value)}]" if isinstance(value, str) else f"like {example}"
-            self.error(where, f"found {found(value)}, expected an array", bracketed)
+            self.error(self.where / key, f"found {found(value)}, expected an array", bracketed)
             return ()
-        fits = (
-            (self._fit(element, where / index, read), where / index) for index, element in enumerate(value)
-        )
-        return tuple(Placed(fit, place) for fit, place in fits if fit is not None)
+        fits = []
+        for index, element in enumerate(value):
+            where = self.where.element(key, index)
+            try:
+                fits.append(Placed(read(element), where))
+            except Unfit as unfit:
+                self.error(where, unfit.message, unfit.hint)
+        return tuple(fits)
 
     def filled(self, key: str, read: Reader[T], example: str, hint: str) -> tuple[Placed[T], ...]:
         """The elements of an array that must be there and hold at least one."""
@@ -72,10 +80,3 @@ class Table:
         for key in self._content:
             if key not in KEYS[section]:
                 self.error(self.where / key, *unknown(section, key))
-
-    def _fit(self, value: object, where: Where, read: Reader[T]) -> T | None:
-        try:
-            return read(value)
-        except Unfit as unfit:
-            self.error(where, unfit.message, unfit.hint)
-            return None

@@ -8,16 +8,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 
-from wgd.config.document import IPNetwork
 from wgd.config.draft import PeerDraft
-
-Span = tuple[int, int, int]
-"""A prefix: IP version, first address, and how many bits of an address it leaves open."""
-
-
-def span(network: IPNetwork) -> Span:
-    """A prefix as numbers."""
-    return network.version, int(network.network_address), network.max_prefixlen - network.prefixlen
+from wgd.config.spans import Span
 
 
 class Taken:

@@ -10,6 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from itertools import compress
+from operator import ne
 from pathlib import Path
 
 ACCEPTED = "accepted"
@@ -28,7 +30,7 @@ def write_store(state: Path, before: Mapping[str, bytes], files: Mapping[str, by
     """Replace the copies, which are those of `before`, by `files`. Raises OSError; then they stay."""
     store = state / ACCEPTED
     there = store.exists()
-    changed = [name for name, content in files.items() if before.get(name) != content]
+    changed = list(compress(files, map(ne, map(before.get, files), files.values())))
     if there and len(changed) == 1 and before.keys() <= files.keys():
         _put(store, changed[0], files[changed[0]], state)
     elif not there or changed or len(before) != len(files):
