@@ -49,9 +49,16 @@ class ConfigDirectory:
             if _counts(last) and (not slash or _holds_drop_ins(directory)):
                 try:
                     files[name] = self._content(f"{self._path}/{name}", name)
-                except OSError:  # what is gone or closed may have gone with others
-                    return None
-        return files if len(files) == len(self._files) else dict(sorted(files.items()))
+                except OSError:
+                    if not self._is_gone(name):
+                        return None
+                    files.pop(name, None)
+        return files if files.keys() == self._files.keys() else dict(sorted(files.items()))
+
+    def _is_gone(self, name: str) -> bool:
+        """Whether a file has gone, and by itself: its directory is still there."""
+        directory, _, last = f"{self._path}/{name}".rpartition("/")
+        return Path(directory).is_dir() and not os.path.lexists(f"{directory}/{last}")
 
     def _everything(self) -> Files:
         before, self._signatures = self._signatures, {}

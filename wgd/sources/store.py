@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import compress
 from operator import ne
 from pathlib import Path
@@ -19,11 +19,26 @@ ACCEPTED = "accepted"
 
 def read_store(state: Path) -> dict[str, bytes]:
     """The accepted copies; none if there are none or they cannot be read."""
-    store = (state / ACCEPTED).resolve()
+    store = f"{state / ACCEPTED}/"
     try:
-        return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*.toml"))}
+        return {name: _read(store + name) for name in sorted(_names(store))}
     except OSError:
         return {}
+
+
+def _names(store: str, directory: str = "") -> Iterator[str]:
+    """The copies in the store, by names relative to it."""
+    with os.scandir(store + directory) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _names(store, f"{directory}{entry.name}/")
+            elif entry.name.endswith(".toml"):
+                yield directory + entry.name
+
+
+def _read(path: str) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
+        return file.read()
 
 
 def write_store(state: Path, before: Mapping[str, bytes], files: Mapping[str, bytes]) -> None:
@@ -43,8 +58,10 @@ def _put(store: Path, name: str, content: bytes, state: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     try:
-        new.write_bytes(content)
-        _give_to_owner(state, path.parent if made else new, new)
+        owner = _owner(state)
+        _write(f"{new}", content, owner)
+        if made:
+            _give(path.parent, owner)
         new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)
@@ -55,12 +72,13 @@ def _write_generation(store: Path, before: Mapping[str, bytes], files: Mapping[s
     store.parent.mkdir(parents=True, exist_ok=True)
     old, new = store.resolve(), Path(tempfile.mkdtemp(prefix=f"{ACCEPTED}.", dir=store.parent))
     try:
-        for directory in {name.rpartition("/")[0] for name in files}:
+        owner = _owner(store.parent)
+        for directory in {name.rpartition("/")[0] for name in files} | {""}:
             (new / directory).mkdir(exist_ok=True)
+            _give(new / directory, owner)
         for name, content in files.items():
             if before.get(name) != content or not _linked(f"{old}/{name}", f"{new}/{name}"):
-                (new / name).write_bytes(content)
-        _give_to_owner(store.parent, new, *new.rglob("*"))
+                _write(f"{new}/{name}", content, owner)
         swing = new / "link"
         swing.symlink_to(new.name)
         swing.replace(store)
@@ -82,9 +100,25 @@ def _linked(old: str, new: str) -> bool:
     return True
 
 
-def _give_to_owner(whose: Path, *paths: Path) -> None:
+def _write(path: str, content: bytes, owner: tuple[int, int] | None) -> None:
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        while content:
+            content = content[os.write(number, content) :]
+        if owner:
+            os.fchown(number, *owner)
+    finally:
+        os.close(number)
+
+
+def _owner(state: Path) -> tuple[int, int] | None:
     """What root's `wgd apply` writes is the daemon's, whose directory it lies in."""
-    if os.geteuid() == 0:
-        owner = whose.stat()
-        for path in paths:
-            os.chown(path, owner.st_uid, owner.st_gid)
+    if os.geteuid() != 0:
+        return None
+    owner = state.stat()
+    return owner.st_uid, owner.st_gid
+
+
+def _give(path: Path, owner: tuple[int, int] | None) -> None:
+    if owner:
+        os.chown(path, *owner)
