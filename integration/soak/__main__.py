@@ -99,7 +99,10 @@ def _mischief(stage: Stage, seconds: float) -> None:
             act.do(stage, host)
         except (CommandFailed, IndexError):
             continue  # it could not be done just now: there was no such thing
-        stage.deeds.append(Deed(act, host, started, started + look + act.seconds))
+        # Who has been silenced by another act cannot notice before that is over.
+        before = [deed.until for deed in stage.deeds if deed.act.seconds and act.seconds == FAR]
+        until = max([started, *before]) + look + act.seconds
+        stage.deeds.append(Deed(act, host, started, until))
         time.sleep(stage.chance.uniform(0.2, CALM))
         stage.sample()
 
