@@ -68,7 +68,7 @@ def installed() -> Iterator[Installed]:
 
 
 def _lay_others() -> None:
-    """udev and NetworkManager where this machine lacks them: what fetch-others has unpacked."""
+    """udev and NetworkManager where this machine lacks them: what `fetch others` has unpacked."""
     if OTHERS.is_dir():
         run("tar", "-C", str(OTHERS), "-cf", "/run/others.tar", ".")
         run("tar", "-C", "/", "--keep-directory-symlink", "-xf", "/run/others.tar")

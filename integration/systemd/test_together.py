@@ -62,7 +62,7 @@ both = pytest.mark.parametrize("program", [NETWORKD, NETWORK_MANAGER], ids=["net
 def udev(installed: Installed) -> None:
     """The real one runs, from here to the end."""
     if not (shutil.which("udevadm") and shutil.which("NetworkManager")):
-        pytest.skip("no NetworkManager or udev: integration/lanes/fetch-others could not fetch Debian's")
+        pytest.skip("no NetworkManager or udev: integration/lanes/fetch could not fetch Debian's")
     run("systemctl", "reload", "dbus")
     run("systemctl", "unmask", *UNITS)
     run("systemctl", "start", "systemd-udevd")

@@ -182,7 +182,7 @@ class _Reading:
         negated = {"==": False, "in": False, "!=": True}.get(op)
         if sort == "payload":
             yield from self._payload(what["protocol"], what["field"], op, right)
-        elif negated is None:
+        elif negated is None or not isinstance(what, dict):
             raise _Unreadable
         else:
             yield self._among(sort, what, right, negated)

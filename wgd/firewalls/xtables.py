@@ -40,7 +40,7 @@ def saved(text: str) -> Saved:
 
 def completed(chains: Mapping[Key, Chain], texts: Mapping[str, str]) -> dict[Key, Chain]:
     """The chains of families `ip` and `ip6` with what iptables itself says of their rules; `texts`: what was
-    saved, by family.
+    saved, by family. It counts only for rules with extensions, since of what was made with nft it says less.
 
     A chain whose rules are not as many as those saved is left as it was: they could not be told apart."""
     parted = {family: saved(text) for family, text in texts.items()}
@@ -66,7 +66,13 @@ def _completed(chain: Chain, texts: Mapping[str, Saved], chains: Mapping[Key, Ch
     lines = texts.get(chain.family, {}).get((chain.table, chain.name), [])
     if not lines or len(lines) != len(chain.rules):
         return chain
-    return _with(chain, lines, chains)
+    told = zip(lines, chain.rules, strict=True)
+    return replace(chain, rules=tuple(_better(line, rule, chain, chains) for line, rule in told))
+
+
+def _better(line: str, listed: Rule, chain: Chain, chains: Mapping[Key, Chain]) -> Rule:
+    extended = any(isinstance(match, Undecided) and match.words.startswith("xt ") for match in listed.matches)
+    return _rule(line, chain, chains) if extended else replace(listed, text=line)
 
 
 def _with(chain: Chain, lines: Sequence[str], chains: Mapping[Key, Chain]) -> Chain:

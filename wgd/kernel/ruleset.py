@@ -63,7 +63,7 @@ def _read() -> Ruleset:
         if (name := f"{table['family']} {table['name']}") != TABLE
         for one in _table(name)
     ]
-    texts = {family: _saved(SAVE[family]) or "" for family in sorted(_extended(listed))}
+    texts = {family: _saved(SAVE[family]) or "" for family in sorted(_of_iptables(listed))}
     chains = xtables.completed(listing.chains(listed), texts)
     unreadable = []
     for family in _legacy():
@@ -83,12 +83,12 @@ def _table(name: str) -> Listed:
         raise
 
 
-def _extended(listed: Listed) -> set[str]:
-    """The families in which a rule has something of iptables that JSON does not show."""
+def _of_iptables(listed: Listed) -> set[str]:
+    """The families in which iptables has rules, as its names of chains tell."""
     return {
         one["family"]
         for sort, one in listed
-        if sort == "rule" and one["family"] in SAVE and any("xt" in said for said in one.get("expr", ()))
+        if sort == "chain" and one["family"] in SAVE and one.get("hook", "").upper() == one["name"]
     }
 
 
