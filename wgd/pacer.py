@@ -76,10 +76,9 @@ class Pacer:
         self._next = ended + (self.backoff() if self._failures else self.interval())
 
     def told(self, took: float) -> None:
-        """What the pass found has been told: that is a part of what it costs."""
+        """What the pass found has been told: that is a part of what it costs. It counts from the next pass
+        on: when that one comes has been told, too, and who reads it would think that we hang."""
         self._telling = took
-        if not self._failures:
-            self._next = self._ended + self.interval()
 
     def patience(self) -> float:
         """Seconds from the end of the last pass to the next, if nothing happens."""
