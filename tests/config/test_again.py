@@ -127,3 +127,60 @@ def test_any_edits_decode_as_if_for_the_first_time(tables: Tables, steps: list[S
         clean = tables if not decoded.broken else clean
         tables = _edited(clean if step[1] else tables, step)
         now += step[2]
+
+
+HUB = {
+    "wg0.toml": [_hub(), *(_peer(n) for n in range(3)), '[[forward]]\nfrom = ["p1"]\nto = ["any"]\n'],
+    "wg0.d/a.toml": [_peer(7, "persistent_keepalive = 25\n")],
+    "wg1.toml": [MAIN_1, _peer(9).replace("10.0.1.9/32", "10.1.0.9/32")],
+}
+SMALL: dict[str, Step] = {
+    "a peer changes": ([("wg0.toml", 0, 1, [_peer(0, "routes = false\n")])], 0, 0.0),
+    "a peer that a rule names changes": ([("wg0.toml", 1, 1, [_peer(1, "routes = false\n")])], 0, 0.0),
+    "a peer comes": ([("wg0.toml", 1, 0, [_peer(5)])], 0, 0.0),
+    "a peer goes": ([("wg0.toml", 2, 1, [])], 0, 0.0),
+    "a rule comes": ([("wg0.toml", 3, 0, ['[[forward]]\nfrom = ["p2"]\nto = ["p7"]\n'])], 0, 0.0),
+    "a comment comes": ([("wg0.toml", 1, 0, ["# so\n"])], 0, 0.0),
+    "a drop-in changes": ([("wg0.d/a.toml", 0, 1, [_peer(7)])], 0, 0.0),
+    "a drop-in comes": ([("wg0.d/b.toml", 0, 0, [_peer(6)])], 0, 0.0),
+    "a drop-in goes": ([("wg0.d/a.toml", 0, 1, [])], 0, 0.0),
+    "two files change": ([("wg0.d/a.toml", 0, 1, [_peer(8)]), ("wg0.toml", 2, 1, [_peer(4)])], 0, 0.0),
+    "another interface's peer changes": ([("wg1.toml", 0, 1, [])], 0, 0.0),
+}
+
+
+@pytest.mark.parametrize("step", SMALL.values(), ids=SMALL)
+def test_a_small_edit_looks_at_nothing_else(step: Step) -> None:
+    decoder = Decoder(Keys())
+    decoder(_files(HUB))
+    now = _files(_edited(HUB, step))
+    with mock.patch.object(decoder, "_whole", side_effect=AssertionError):
+        decoded = decoder(now)
+    assert decoded == decode(now, secret, 0.0)
+
+
+CONCERNING: dict[str, Step] = {
+    "a name is taken": ([("wg0.d/b.toml", 0, 0, [_peer(0).replace(key("p0"), key("x"))])], 0, 0.0),
+    "a key is taken": ([("wg0.d/b.toml", 0, 0, [_peer(5).replace(key("p5"), key("p0"))])], 0, 0.0),
+    "a prefix is taken": ([("wg0.d/b.toml", 0, 0, [_peer(5).replace("1.5/32", "1.0/32")])], 0, 0.0),
+    "a prefix covers others": ([("wg0.d/b.toml", 0, 0, [_peer(5).replace("1.5/32", "1.0/24")])], 0, 0.0),
+    "a prefix is the interface's": ([("wg0.d/b.toml", 0, 0, [_peer(5).replace("1.5/32", "0.1/32")])], 0, 0.0),
+    "another interface has the route": (
+        [("wg0.d/b.toml", 0, 0, [_peer(5).replace("10.0.1.5/32", "10.1.0.9/32")])],
+        0,
+        0.0,
+    ),
+    "a rule names what is gone": ([("wg0.toml", 1, 1, [])], 0, 0.0),
+    "a rule names nobody": ([("wg0.toml", 3, 0, ['[[forward]]\nfrom = ["q"]\nto = ["any"]\n'])], 0, 0.0),
+    "the last rule goes": ([("wg0.toml", 3, 1, [])], 0, 0.0),
+}
+
+
+@pytest.mark.parametrize("step", CONCERNING.values(), ids=CONCERNING)
+def test_an_edit_that_concerns_others_is_decoded_as_a_whole(step: Step) -> None:
+    decoder = Decoder(Keys())
+    decoder(_files(HUB))
+    now = _files(_edited(HUB, step))
+    with mock.patch.object(decoder, "_whole", wraps=decoder._whole) as whole:
+        assert decoder(now) == decode(now, secret, 0.0)
+    assert whole.called

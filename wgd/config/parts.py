@@ -46,7 +46,7 @@ class Part(NamedTuple):
 def cut(text: str) -> list[str]:
     """What precedes the first header, each of its lines after a newline, then the pieces without their first
     bracket and last newline."""
-    return f"\n{text}".split("\n[")
+    return f"\n{text}".removesuffix("\n").split("\n[")
 
 
 def is_preamble(piece: str) -> bool:

@@ -14,6 +14,7 @@ from wgd.config.schema import draft
 from wgd.config.source import Source, Where
 from wgd.config.table import Table
 from wgd.errors import Problem
+from wgd.listing import touched
 
 _Drafted = PeerDraft | ForwardDraft | MasqueradeDraft
 _READ = {"peers": "peers", "forward": "forwards", "masquerade": "masquerades"}
@@ -68,27 +69,14 @@ def redraft(before: Draft, content: bytes | Problem) -> Draft | None:
     if text is None or problems:
         return None
     preamble, *pieces = parts.cut(text)
-    start = alike(pieces, old.pieces)
-    end = alike(pieces[start:][::-1], old.pieces[start:][::-1])
-    middle = _Middle(before, old, start, len(old.pieces) - end)
-    for piece in pieces[start : len(pieces) - end]:
+    start, end, *_ = touched([*old.pieces], pieces)
+    middle = _Middle(before, old, start, len(old.pieces) + (end or 0))
+    for piece in pieces[start:end]:
         if not middle.add(piece):
             return None
     if not middle.consistent() or not (preamble == old.preamble or parts.is_preamble(preamble)):
         return None
     return middle.draft(preamble, pieces)
-
-
-def alike(one: Sequence[object], other: Sequence[object]) -> int:
-    """How many of their first members are equal; by halves, since comparing slices takes no loop of ours."""
-    least, most = 0, min(len(one), len(other))
-    while least < most:
-        middle = (least + most + 1) // 2
-        if one[least:middle] == other[least:middle]:
-            least = middle
-        else:
-            most = middle - 1
-    return least
 
 
 class _Middle:

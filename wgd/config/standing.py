@@ -17,10 +17,10 @@ from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
 from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
-from wgd.config.redraft import alike
 from wgd.config.spans import Span, span
 from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
+from wgd.listing import touched
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -48,28 +48,18 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class _Swap(Generic[T]):
-    """From `at` on, some members of a sequence were replaced by others."""
+    """From `at` on, some members of a sequence were replaced; `gone` and `come` are in only one of both."""
 
     at: int
     before: tuple[T, ...]
     now: tuple[T, ...]
+    gone: Sequence[T]
+    come: Sequence[T]
 
     @classmethod
     def between(cls, before: tuple[T, ...], now: tuple[T, ...]) -> _Swap[T]:
-        at = alike(before, now)
-        end = alike(before[at:][::-1], now[at:][::-1])
-        return cls(at, before[at : len(before) - end], now[at : len(now) - end])
-
-    def gone(self) -> list[T]:
-        return _missing(self.before, self.now)
-
-    def come(self) -> list[T]:
-        return _missing(self.now, self.before)
-
-
-def _missing(these: Iterable[T], others: Iterable[T]) -> list[T]:
-    known = {id(one) for one in others}
-    return [one for one in these if id(one) not in known]
+        start, end, gone, come = touched(before, now)
+        return cls(start, before[start:end], now[start:end], gone, come)
 
 
 class Standing:
@@ -115,8 +105,8 @@ class Standing:
         peers = [_Swap.between(edit.before.peers, edit.now.peers) for edit in edits]
         rules = [_Swap.between(edit.before.forwards, edit.now.forwards) for edit in edits]
         gone, come = (
-            [one for swap in peers for one in swap.gone()],
-            [one for swap in peers for one in swap.come()],
+            [one for swap in peers for one in swap.gone],
+            [one for swap in peers for one in swap.come],
         )
         before = self._alone(gone, now)
         if not self._swap_peers(gone, come, now) or not self._swap_rules(rules, gone, come):
@@ -178,10 +168,10 @@ class Standing:
     ) -> bool:
         """Exchange what the rules name; False if one names what is gone, or if there were or are none."""
         for swap in rules:
-            if any(rule.incoming or rule.outgoing for rule in (*swap.gone(), *swap.come())):
+            if any(rule.incoming or rule.outgoing for rule in (*swap.gone, *swap.come)):
                 return False
-            self._uses.subtract(name for rule in swap.gone() for name in _names(rule))
-            self._uses.update(name for rule in swap.come() for name in _names(rule))
+            self._uses.subtract(name for rule in swap.gone for name in _names(rule))
+            self._uses.update(name for rule in swap.come for name in _names(rule))
         count = len(self.interface.forwards)
         after = count + sum(len(swap.now) - len(swap.before) for swap in rules)
         if (count == 0) != (after == 0):
