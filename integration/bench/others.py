@@ -14,7 +14,9 @@ from integration.bench import network
 from integration.bench.events import Expected, complete_at
 from integration.bench.network import Crowd, Edit
 from integration.bench.watch import MOST, TooLong, Watch
+from integration.disruption import networkd_tool
 from integration.disruption.networkd_tool import NetworkdTool, can_run
+from integration.disruption.tools import KEY
 from integration.disruption.wish import PeerWish, Wish
 from integration.host import Host
 
@@ -28,7 +30,7 @@ class Networkd:
         self.crowd, self.host = Crowd(peers), Host(f"networkd-{peers}")
         self._tool = NetworkdTool(scratch)
         self._wish = self._wanted()
-        self.host.write("/etc/wgd/keys/wg0.key", self.host.run("wg", "genkey"))
+        self.host.write(KEY, self.host.run("wg", "genkey"))
         self._watch = Watch(self.host)
 
     def close(self) -> None:
@@ -43,16 +45,23 @@ class Networkd:
         return self._until(frozenset(wanted), began)
 
     def edit(self, edits: Sequence[Edit]) -> float:
-        """Milliseconds from the saved files until the new route is there: reload, and a restart, since this
-        version reads peers when it starts only."""
-        before = self._wish
+        """Milliseconds from the saved files until `wg` shows the peer: a reload for the route, and after that
+        a restart, since this version reads peers when it starts only."""
         self.crowd.apply(edits)
         self._wish = self._wanted()
+        key = self.host.read(KEY).strip()
+        self.host.write(networkd_tool.NETDEV, networkd_tool.netdev(self._wish, key))
+        self.host.write(networkd_tool.NETWORK, networkd_tool.network(self._wish))
         self._watch.forget()
         began = time.perf_counter()
-        self._tool.change(self.host, before, self._wish)
-        come = frozenset(packed(edit.after.address) for edit in edits if edit.after)
-        return self._until(come, began)
+        self.host.run("networkctl", "reload")
+        self._until(frozenset(packed(edit.after.address) for edit in edits if edit.after), began)
+        self._tool.restart(self.host)
+        lines = {f"{edit.after.key}\t{edit.after.address}/32" for edit in edits if edit.after}
+        while not lines <= set(self.host.run("wg", "show", "wg0", "allowed-ips").splitlines()):
+            if time.perf_counter() > began + MOST:
+                raise TooLong("systemd-networkd does not set its peers")
+        return (time.perf_counter() - began) * 1000
 
     def _until(self, come: frozenset[bytes], began: float) -> float:
         while time.perf_counter() < began + MOST:

@@ -14,7 +14,7 @@ from integration.host import Host
 
 STILL = 0.25
 """Seconds without computing after which a daemon is at rest; longer than it waits for a file to be saved."""
-MOST = 150.0
+MOST = 300.0
 _GLANCE = 0.02
 _COMPUTED = 0.001
 """Seconds of processor time that are not nothing."""
