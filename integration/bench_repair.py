@@ -104,7 +104,7 @@ def _with_chain(number: int) -> Op:
 
 
 def _has_one_chain() -> bool:
-    return len(Table().everything()) == 1
+    return len(Table(set()).everything()) == 1
 
 
 if __name__ == "__main__":

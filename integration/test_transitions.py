@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from integration.host import CommandFailed, Host
 from integration.test_contract_kernel import RealWorld
 from tests.configs import key, networks, private_key
-from tests.strategies import MISCHIEF, edits, tampering
+from tests.strategies import MISCHIEF, edits, meddle_with_sets, tampering
 from tests.test_properties import Edit, foreign
 from wgd.config.document import Config
 from wgd.errors import KernelError
@@ -75,6 +75,8 @@ TAMPERING: dict[str, Callable[[RealWorld], None]] = {
     "rule inserted": lambda world: world.insert_rule("forward-wg0", "accept"),
     "chain inserted": lambda world: world.insert_rule("theirs", "drop"),
     "set inserted": lambda world: world.add_set("their-set"),
+    "element added": lambda world: meddle_with_sets(world.kernel, add=True),
+    "element deleted": lambda world: meddle_with_sets(world.kernel, add=False),
     "forwarding off": lambda world: world.write_sysctl("net/ipv4/conf/wg0/forwarding", "0"),
     "forwarding on": lambda world: world.write_sysctl("net/ipv4/conf/all/forwarding", "1"),
     "IPv6 forwarding on": lambda world: world.write_sysctl("net/ipv6/conf/all/forwarding", "1"),

@@ -14,8 +14,10 @@ from wgd.config.document import Config, Endpoint, Forward, Interface, Masquerade
 from wgd.errors import KernelError
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkSet
+from wgd.kinds.nftables import NftElements
 from wgd.kinds.peer import PeerEdit
 from wgd.nftset import NamedSet, SetEdit
+from wgd.protocols import Kernel
 
 NAMES = ("ann", "bob", "cem", "dia")
 PORTS = (PortRange("tcp", 80, 80), PortRange("udp", 5000, 5010), PortRange("icmp"))
@@ -161,15 +163,14 @@ MISCHIEF: dict[str, Mischief] = {
 }
 
 
-def meddle_with_sets(kernel: FakeKernel, add: bool) -> None:
+def meddle_with_sets(kernel: Kernel, add: bool) -> None:
     """In each of our sets an element more or less."""
-    for one in kernel.nft.everything():
+    for one in kernel.dump("nftables"):
         if isinstance(one, NamedSet) and one.elements:
             theirs = bytes((203, 0, 113, 9)) * 8
             more = (theirs[: len(min(one.elements))],) if add else ()
-            kernel.nft.change_elements(
-                [SetEdit(one.name, one.type, more, () if add else (min(one.elements),))]
-            )
+            edit = SetEdit(one.name, one.type, more, () if add else (min(one.elements),))
+            kernel.run(NftElements(refs=(), edits=(edit,)))
 
 
 def mischief(kernel: FakeKernel, names: list[str]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.configs import peer
 from wgd import prefixes
 from wgd.config.document import Peer
+from wgd.cover import Cover
 from wgd.crowd import NOBODY, Crowd, crowd
 
 PREFIXES = (
@@ -27,10 +28,12 @@ some = st.lists(st.sampled_from(EVERYBODY), unique_by=id).map(tuple)
 
 
 def anew(peers: tuple[Peer, ...]) -> Crowd:
-    prefixes_ = [prefix for one in peers for prefix in one.allowed_ips]
-    spans = {v: sorted(prefixes.span(p) for p in prefixes_ if p.version == v) for v in (4, 6)}
-    coverage = {v: prefixes.ranges(prefixes_, v) for v in (4, 6)}
-    return Crowd(peers, {one.name: one for one in peers}, spans, coverage)
+    found = [prefix for one in peers for prefix in one.allowed_ips]
+    covers = {
+        v: Cover(sorted(prefixes.span(p) for p in found if p.version == v), prefixes.ranges(found, v))
+        for v in (4, 6)
+    }
+    return Crowd(peers, {one.name: one for one in peers}, covers)
 
 
 @given(st.lists(some))
@@ -45,6 +48,7 @@ def test_it_is_what_it_would_be_anew(steps: list[tuple[Peer, ...]]) -> None:
 def test_a_thousand_at_once() -> None:
     many = tuple(peer(f"p{n}", f"172.27.{n // 250}.{n % 250}/32") for n in range(1000))
     assert crowd(many[::-1], crowd(EVERYBODY)) == anew(many[::-1])
+    assert crowd(EVERYBODY, crowd(many)) == anew(EVERYBODY)
 
 
 def test_the_same_peers_are_the_same_crowd() -> None:

@@ -77,6 +77,32 @@ def test_while_the_link_is_down_the_whole_plan_decides() -> None:
     assert edit_plan(config(HUB), config(replace(HUB, peers=(SPOKE_1,))), observe(kernel, {}, NOW)) is None
 
 
+def many(count: int) -> Interface:
+    """So many peers with a rule each that they share a set."""
+    peers = tuple(peer(f"p{n}", f"172.27.1.{2 * n}/32", f"192.168.{n}.0/24") for n in range(count))
+    rules = tuple(Forward(side(p.name, peers=(p.name,)), side("10.11.12.0/24")) for p in peers)
+    return replace(HUB, peers=peers, forwards=rules)
+
+
+def test_a_place_in_a_set_is_had_before_the_peer_and_lost_before_it() -> None:
+    more, fewer = many(21), many(20)
+    fewer = replace(fewer, peers=more.peers[:20], forwards=more.forwards[:20])
+    comes = commands(planned(fewer, peers=more.peers, forwards=more.forwards))
+    goes = commands(planned(more, peers=fewer.peers, forwards=fewer.forwards))
+    assert [words.split()[0:3] for words in comes] == [
+        ["nft", "'add", "element"],
+        ["wg", "set", "wg0"],
+        ["ip", "route", "add"],
+    ]
+    assert goes[0].startswith("nft 'delete element") and goes[0].endswith("{ 172.27.1.40 }'")
+
+
+def test_an_edit_of_rules_alone_is_elements_if_that_is_all() -> None:
+    more = many(21)
+    assert len(commands(planned(more, forwards=more.forwards[1:]))) == 1
+    assert planned(more, forwards=more.forwards[13:]) is None
+
+
 def test_an_edit_of_nothing_has_no_plan() -> None:
     assert planned(HUB) is None
 

@@ -20,7 +20,6 @@ ROWS = {
     "wgd.telling": 4,
     "wgd.importer": 4,
     "wgd.exporter": 4,
-    "wgd.members": 4,
     "wgd.log": 4,
     "wgd.reconcile": 3,
     "wgd.sources": 3,
@@ -45,8 +44,10 @@ ROWS = {
     "wgd.flows": 2,
     "wgd.ground": 2,
     "wgd.rules": 2,
+    "wgd.writer": 2,
     "wgd.per_rule": 2,
-    "wgd.crowd": 2,
+    "wgd.crowd": 1,
+    "wgd.cover": 1,
     "wgd.config": 1,
     "wgd.prefixes": 1,
     "wgd.nftset": 1,
@@ -59,6 +60,7 @@ ROWS = {
 }
 PURE = (
     "config.document",
+    "cover",
     "crowd",
     "edit",
     "endpoints",
@@ -71,7 +73,6 @@ PURE = (
     "importer",
     "kinds",
     "listing",
-    "members",
     "mending",
     "model",
     "nftset",
@@ -90,6 +91,7 @@ PURE = (
     "script",
     "silence",
     "terminal",
+    "writer",
 )
 OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "watchdog"}
 HOMES = {

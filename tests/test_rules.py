@@ -20,7 +20,8 @@ from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit, spelled
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.rules import FEW, LONGEST, Text, Writer, interface_of
+from wgd.rules import LONGEST, Text, interface_of
+from wgd.writer import FEW, Writer
 
 MANAGED = ("wg0", "wg1")
 WEB = (PortRange("tcp", 80, 80),)
@@ -43,7 +44,7 @@ def each(sources: tuple[str, ...], targets: tuple[str, ...]) -> list[Flow]:
 
 
 def accepts(interface: str, flows: list[Flow], managed: tuple[str, ...]) -> tuple[list[Text], list[NamedSet]]:
-    return Writer().accepts(interface, flows, managed)
+    return Writer(interface, managed).accepts(tuple(flows))
 
 
 V6 = tuple(f"fd00:27::{number:x}/128" for number in range(2, 40, 2))

@@ -6,12 +6,14 @@ is not plainly that simple is left to that pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wgd import prefixes
 from wgd.config.document import Config, Forward, Interface, IPNetwork
+from wgd.kinds import KINDS
+from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.peer import PeerKind
 from wgd.kinds.route import RouteKind
 from wgd.listing import touched
@@ -31,7 +33,8 @@ class _Edited:
 def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
     """What the edit of the files from `before` to `now` asks for, when `before` was in sync with `seen`.
 
-    None: it touches more than peers and their routes, or nothing, or somebody is in the way."""
+    None: it touches more than peers, rules and routes, or nothing, or somebody is in the way. Of rules it
+    has elements of sets, and only if that is all that they come to."""
     edited = _edited(before, now)
     if not edited or not all(_simple(one) and _standing(one.now, seen) for one in edited):
         return None
@@ -39,7 +42,13 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
     new = replace(now, interfaces={one.now.name: one.now for one in edited})
     kinds: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
     plan = make_plan(new, _around(old, new, kinds, replace(seen, silence={})), kinds)
+    elements = _RULES.changed_elements(now, seen) or []
+    plan = replace(plan, changes=(*elements, *plan.changes), ops=(*_RULES.ops(elements, seen), *plan.ops))
     return plan if plan.changes and not plan.conflicts else None
+
+
+_RULES = next(kind for kind in KINDS if isinstance(kind, NftablesKind))
+"""The one that knows already what the rules said before the edit."""
 
 
 def _around(old: Config, new: Config, kinds: Iterable[Kind[Any]], seen: State) -> State:
@@ -88,10 +97,10 @@ def _simple(edited: _Edited) -> bool:
     )
 
 
-def _covers(rule: Forward, come: Iterable[IPNetwork]) -> bool:
+def _covers(rule: Forward, come: Collection[IPNetwork]) -> bool:
     """Whether the rule may say something of these prefixes."""
     sides = (rule.source, rule.target)
-    if any(side.peers or side.any or side.internet for side in sides):
+    if come and any(side.peers or side.any or side.internet for side in sides):
         return True
     named = [network for side in sides for network in side.networks]
     return any(

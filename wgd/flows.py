@@ -9,10 +9,11 @@ eth0 spoof a camera, and a packet for a camera whose peer is gone out by the def
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from wgd import ground, prefixes
@@ -78,6 +79,10 @@ class _Said(NamedTuple):
 
     flows: tuple[Flow, ...]
     nowhere: tuple[Nowhere, ...]
+    bound: frozenset[tuple[int, str]]
+    """The IP version, and devices that its flows are bound to."""
+    loose: tuple[Flow, ...]
+    """Those of its flows that are not bound to a device on each side."""
 
 
 class _Read(NamedTuple):
@@ -89,6 +94,8 @@ class _Read(NamedTuple):
     until: float
     flows: tuple[Flow, ...]
     nowhere: tuple[Nowhere, ...]
+    bound: Set[tuple[int, str]]
+    loose: tuple[Flow, ...]
 
 
 class Reader:
@@ -97,7 +104,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._surveyor, self._rules = Surveyor(), PerRule[_Said]()
-        self._last = _Read(Config(), {}, 0.0, 0.0, (), ())
+        self._last = _Read(Config(), {}, 0.0, 0.0, (), (), frozenset(), ())
         self._ingress: tuple[_Read, Ingress] = (self._last, {})
         self._disguises: tuple[Config, tuple[Disguise, ...]] = (Config(), ())
 
@@ -106,10 +113,13 @@ class Reader:
         if config is last.config and routes is last.routes and last.since <= seen.now < last.until:
             return last
         said = list(chain.from_iterable(self._said(config, routes.values(), seen.now)))
-        permitted = tuple(chain.from_iterable(one.flows for one in said))
-        lost = tuple(dict.fromkeys(chain.from_iterable(one.nowhere for one in said)))
+        permitted, lost, loose = (
+            tuple(chain.from_iterable(map(part, said))) for part in (_FLOWS, _NOWHERE, _LOOSE)
+        )
+        bound = frozenset[tuple[int, str]]().union(*map(_BOUND, said))
         until = min((time for time in ground.expiries(config) if time > seen.now), default=math.inf)
-        self._last = _Read(config, routes, seen.now, until, permitted, lost)
+        nowhere = tuple(dict.fromkeys(lost))
+        self._last = _Read(config, routes, seen.now, until, permitted, nowhere, bound, loose)
         return self._last
 
     def _said(self, config: Config, routes: Iterable[Any], now: float) -> Iterator[list[_Said]]:
@@ -141,6 +151,8 @@ class Reader:
         return self._disguises[1]
 
 
+_FLOWS, _NOWHERE = attrgetter("flows"), attrgetter("nowhere")
+_BOUND, _LOOSE = attrgetter("bound"), attrgetter("loose")
 _READER = Reader()
 
 
@@ -188,7 +200,9 @@ class _Ear:
             if network.version == here.version and device is None
             if not self._live((network,), False, None, is_target)
         )
-        return _Said(found, lost)
+        ends = [(flow, place.device) for flow in found for place in (flow.source, flow.target)]
+        bound = frozenset((here.version, device) for _, device in ends if device is not None)
+        return _Said(found, lost, bound, tuple(flow for flow, device in ends if device is None))
 
     def _places(self, side: Side, device: str | None, is_target: bool) -> tuple[Place, ...]:
         """Where a side of a rule is; `device`: what it is bound to outside (None: not said)."""
@@ -236,7 +250,7 @@ def _disguises(interface: str, rule: Masquerade, here: Ground) -> Iterator[Disgu
 
 def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
     needed: dict[int, set[str]] = {4: set(), 6: set()}
-    routes = ground.by_length(read.routes.values())
+    routes = ground.by_length(read.routes.values()) if read.loose else ()
     managed = {*read.config.managed()}
 
     @cache
@@ -244,13 +258,13 @@ def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
         wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
         return set(ground.leads(wanted, version, routes)) - managed
 
-    for flow in read.flows:
+    for version, device in read.bound:
+        needed[version].add(device)
+    for flow in read.loose:
         for place in (flow.source, flow.target):
-            if place.device is not None:
-                needed[flow.version].add(place.device)
-                continue
-            named = _named(flow, disguised) if place is flow.target else set()
-            needed[flow.version] |= named or routed(place.networks, flow.version)
+            if place.device is None:
+                named = _named(flow, disguised) if place is flow.target else set()
+                needed[flow.version] |= named or routed(place.networks, flow.version)
     return {version: tuple(sorted(devices)) for version, devices in needed.items()}
 
 

@@ -125,7 +125,7 @@ class Surveyor:
         routes: Iterable[Route],
     ) -> Ground:
         own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in enabled}
-        behind = {i.name: self._crowds[i.name].coverage[version] for i in enabled}
+        behind = {i.name: self._crowds[i.name].covers[version].ranges for i in enabled}
         public = public_addresses(version)
         for taken in (*own.values(), *behind.values()):
             public = prefixes.difference(public, taken)

@@ -5,11 +5,15 @@ It is a memo of a pure function and nothing else: the answer is the same without
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
 from wgd.config.document import Forward, Interface
+from wgd.cover import NOTHING, Cover
 from wgd.ground import Ground, public_addresses
 from wgd.listing import touched
 from wgd.prefixes import Ranges
@@ -27,11 +31,12 @@ class _One(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """What came of each rule, in their order, and what it was made of."""
+    """What came of each rule, in their order, what it was made of, and what addresses they all name."""
 
     rules: tuple[Forward, ...]
     here: Ground
     each: list[_One]
+    cover: Cover
 
 
 class PerRule(Generic[T]):
@@ -50,13 +55,16 @@ class PerRule(Generic[T]):
         key = (interface.name, here.version)
         last = self._before.get(key)
         if last is None or _frame(last.here) != _frame(here):
-            last = _Made((), here, [])
-        each = _remade(last, interface.forwards, here, make)
+            last = _Made((), here, [], NOTHING)
+        made = _remade(last, interface.forwards, here, make)
         if last.here is not here:
-            for at in _affected(interface.name, each, last.here, here):
-                each[at] = each[at]._replace(made=make(interface.forwards[at]))
-        self._now[key] = _Made(interface.forwards, here, each)
-        return [one.made for one in each]
+            for at in _affected(interface.name, made, last.here):
+                made.each[at] = made.each[at]._replace(made=make(interface.forwards[at]))
+        self._now[key] = made
+        return [*map(_MADE, made.each)]
+
+
+_MADE, _PEERS, _SPANS = attrgetter("made"), attrgetter("peers"), attrgetter("spans")
 
 
 def _frame(here: Ground) -> tuple[object, ...]:
@@ -66,12 +74,14 @@ def _frame(here: Ground) -> tuple[object, ...]:
 
 def _remade(
     last: _Made, rules: tuple[Forward, ...], here: Ground, make: Callable[[Forward], object]
-) -> list[_One]:
+) -> _Made:
     start, end, _, _ = touched(last.rules, rules)
-    before = zip(last.rules[start:end], last.each[start:end], strict=True)
-    known = {id(rule): one for rule, one in before}
-    between = [known.get(id(rule)) or _one(rule, here.version, make) for rule in rules[start:end]]
-    return last.each[:start] + between + (last.each[end:] if end else [])
+    old = last.each[start:end]
+    known = {id(rule): one for rule, one in zip(last.rules[start:end], old, strict=True)}
+    new = [known.get(id(rule)) or _one(rule, here.version, make) for rule in rules[start:end]]
+    gone, come = (Counter(chain.from_iterable(map(_SPANS, some))) for some in (old, new))
+    cover = last.cover.changed([*(gone - come).elements()], [*(come - gone).elements()])
+    return _Made(rules, here, last.each[:start] + new + (last.each[end:] if end else []), cover)
 
 
 def _one(rule: Forward, version: int, make: Callable[[Forward], object]) -> _One:
@@ -84,17 +94,20 @@ def _one(rule: Forward, version: int, make: Callable[[Forward], object]) -> _One
     )
 
 
-def _affected(interface: str, each: Sequence[_One], one: Ground, other: Ground) -> list[int]:
-    """The rules that read something that is different on the other ground."""
-    names, moved = _changed_names(interface, one, other), _moved(one, other)
-    public = bool(prefixes.intersection(moved, public_addresses(other.version)))
-    return [
-        at
-        for at, (_, peers, spans, internet) in enumerate(each)
-        if not names.isdisjoint(peers)
-        or (internet and public)
-        or any(first <= end and start <= last for first, last in spans for start, end in moved)
-    ]
+def _affected(interface: str, made: _Made, before: Ground) -> set[int]:
+    """The rules that read something that is different now."""
+    names, moved = _changed_names(interface, before, made.here), _moved(before, made.here)
+    deaf = map(names.isdisjoint, map(_PEERS, made.each))
+    found = {at for at, unnamed in enumerate(deaf) if not unnamed} if names else set()
+    if prefixes.intersection(moved, made.cover.ranges):
+        found |= {
+            at
+            for at, one in enumerate(made.each)
+            if any(prefixes.intersection(moved, (span,)) for span in one.spans)
+        }
+    if prefixes.intersection(moved, public_addresses(made.here.version)):
+        found |= {at for at, one in enumerate(made.each) if one.internet}
+    return found
 
 
 def _changed_names(interface: str, one: Ground, other: Ground) -> set[str]:

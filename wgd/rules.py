@@ -10,27 +10,22 @@ A set's name is told by the rest of its rule, so that it stays while its element
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
-from operator import attrgetter
 from typing import NamedTuple
 
 from wgd import prefixes
 from wgd.config.document import IPNetwork, PortRange
 from wgd.flows import Flow
 from wgd.ground import Place
-from wgd.nftset import INTERVALS, PAIR, NamedSet
+from wgd.nftset import INTERVALS, PAIR
 
-FEW = 8
-"""Up to so many addresses that could share a set stand in rules of their own."""
 LONGEST = 64
 """The side that a rule's text holds has no more addresses than this, if the other has fewer."""
 SORTS = ("from", "to", "pairs")
 """How a set's name begins, and what its elements are: sources, targets, or one of each."""
 _FAMILIES = {4: "ip", 6: "ip6"}
-_HOLE = " @ "
+HOLE = " @ "
 """Where the name of its set belongs in a rule."""
 
 
@@ -54,89 +49,10 @@ class Part(NamedTuple):
     ports: str
 
 
-class Writer:
-    """Writes the flows of one config after the other. What it knows of those that stayed only saves time."""
-
-    def __init__(self) -> None:
-        self._before: dict[int, tuple[Flow, tuple[str, ...], tuple[Part, ...]]] = {}
-        self._now: dict[int, tuple[Flow, tuple[str, ...], tuple[Part, ...]]] = {}
-
-    def begin(self) -> None:
-        """Another config: what was not asked for under the last one is forgotten."""
-        self._before, self._now = self._now, {}
-
-    def accepts(
-        self, interface: str, permitted: Sequence[Flow], managed: tuple[str, ...]
-    ) -> tuple[list[Text], list[NamedSet]]:
-        """The rules that let these flows pass, and the sets that they look into."""
-        split = self._split(permitted, managed)
-        shared: dict[str, list[Part]] = {}
-        for part in chain.from_iterable(split):
-            shared.setdefault(part.shares, []).append(part)
-        many = {which: shared[which] for which in sorted(shared) if _is_many(shared[which])}
-        rules: list[Text] = []
-        for flow, mine in zip(permitted, split, strict=True):
-            left = [part for part in mine if part.shares not in many]
-            if left or not mine:
-                rules += _plain(flow, left, len(mine), managed)
-        sets = [_set(interface, alike) for alike in many.values()]
-        for alike, one in zip(many.values(), sets, strict=True):
-            rules.append(Text(alike[0].rule.replace(_HOLE, f" @{one.name} "), _words(alike[0])))
-        return rules, sets
-
-    def _split(self, permitted: Sequence[Flow], managed: tuple[str, ...]) -> list[tuple[Part, ...]]:
-        found = []
-        for flow in permitted:
-            known = self._before.get(id(flow))
-            if known is None or known[0] is not flow or known[1] != managed:
-                known = (flow, managed, parts(flow, managed))
-            self._now[id(flow)] = known
-            found.append(known[2])
-        return found
-
-
-_ELEMENTS = attrgetter("elements")
-
-
-def _is_many(alike: Sequence[Part]) -> bool:
-    return len(alike) > FEW or sum(map(len, map(_ELEMENTS, alike))) > FEW
-
-
-def _plain(flow: Flow, left: Sequence[Part], whole: int, managed: Sequence[str]) -> Iterator[Text]:
-    """Rules without sets for what is in none."""
-    if len(left) == whole:
-        for ports in _ports(flow.ports, flow.version):
-            yield Text(_rule(flow, ports, managed), flow.words)
-    else:
-        for part in left:
-            yield Text(_rule(part.flow, part.ports, managed), flow.words)
-
-
-def _set(interface: str, alike: Sequence[Part]) -> NamedSet:
-    first = alike[0]
-    name = f"{first.sort}-{interface}-{hashlib.sha256(first.shares.encode()).hexdigest()[:12]}"
-    elements = frozenset(chain.from_iterable(map(_ELEMENTS, alike)))
-    return NamedSet(name, first.type, _joined(elements) if first.type.endswith(INTERVALS) else elements)
-
-
 def interface_of(name: str) -> str | None:
     """The interface whose rules look into a set of this name; None: it is no name of ours."""
     sort, _, rest = name.partition("-")
     return (rest.rpartition("-")[0] or None) if sort in SORTS else None
-
-
-def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
-    """The same addresses in intervals that neither meet nor overlap, as a set wants them."""
-    spans, width = [], 0
-    for one in intervals:
-        width = len(one) // 2
-        spans.append((int.from_bytes(one[:width]), int.from_bytes(one[width:])))
-    return frozenset(a.to_bytes(width) + b.to_bytes(width) for a, b in prefixes.merged(spans))
-
-
-def _words(part: Part) -> str:
-    source, _, target = part.flow.words.partition(" → ")
-    return {"from": f"many → {target}", "to": f"{source} → many", "pairs": "many → many"}[part.sort]
 
 
 def parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
@@ -177,8 +93,8 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
         type_ += INTERVALS
     return tuple(
         Part(f"{type_}: {rule}", rule, sort, type_, elements, flow, ports)
-        for ports in _ports(flow.ports, flow.version)
-        for rule in (_rule(flow, ports, managed, sort),)
+        for ports in port_texts(flow.ports, flow.version)
+        for rule in (rule_text(flow, ports, managed, sort),)
     )
 
 
@@ -199,9 +115,9 @@ def _address(network: IPNetwork) -> bytes:
     return network.network_address.packed
 
 
-def _rule(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
+def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
     """With a hole for the set of that sort, or without."""
-    family, hole = _FAMILIES[flow.version], _HOLE.rstrip()
+    family, hole = _FAMILIES[flow.version], HOLE.rstrip()
     source = target = ""
     if sort == "from":
         source = f"{family} saddr{hole}"
@@ -243,7 +159,7 @@ def _one_of(elements: Iterable[str]) -> str:
     return listed[0] if len(listed) == 1 else "{ " + ", ".join(listed) + " }"
 
 
-def _ports(ports: tuple[PortRange, ...], number: int) -> Sequence[str]:
+def port_texts(ports: tuple[PortRange, ...], number: int) -> Sequence[str]:
     """One match for each protocol; a single empty one for no restriction."""
     if not ports:
         return ("",)

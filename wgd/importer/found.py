@@ -83,12 +83,7 @@ class Ledger:
     """Accounts for lines; one line may have several entries, for its parts."""
 
     def __init__(self) -> None:
-        self._of: dict[int, list[Entry]] = {}  # by the identity of their lines
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """All of them, those of one line together."""
-        return tuple(entry for entries in self._of.values() for entry in entries)
+        self.entries: list[Entry] = []
 
     def carried(self, line: Line, words: str = "") -> None:
         self._enter(line, Fate.CARRIED, words)
@@ -100,13 +95,13 @@ class Ledger:
         self._enter(line, Fate.MISSED, why)
 
     def _enter(self, line: Line, fate: Fate, words: str) -> None:
-        entries, entry = self._of.setdefault(id(line), []), Entry(line, fate, words)
-        if entry not in entries:
-            entries.append(entry)
+        entry = Entry(line, fate, words)
+        if entry not in self.entries:
+            self.entries.append(entry)
 
     def of(self, line: Line) -> tuple[Entry, ...]:
         """The entries of a line."""
-        return tuple(self._of.get(id(line), ()))
+        return tuple(entry for entry in self.entries if entry.line is line)
 
     def close(self, lines: Iterable[Line]) -> None:
         """Whatever nobody asked about is not carried over, and that is said."""

@@ -44,7 +44,7 @@ class LinuxKernel:
         self._starts = Notes(run_dir, STARTS)
         self._tunnels = devices.Tunnels(sockets)
         self._routes = routes.Routes()
-        self._table = nftables.Table()
+        self._table = nftables.Table(self.generations)
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
             "link": lambda: links.dump(sockets, self._starts.read()),
             "address": rtnetlink.addresses,
@@ -67,8 +67,8 @@ class LinuxKernel:
             PeersSet: self._set_peers,
             SysctlSet: lambda op: sysctl.write(self._sysctls, op),
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
-            NftElements: lambda op: nftables.change_elements(op, self.generations),
-            NftTransaction: lambda op: nftables.run(op, self.generations),
+            NftElements: self._table.change_elements,
+            NftTransaction: self._table.run,
         }
 
     def dump(self, kind: str) -> Iterable[object]:

@@ -1,7 +1,8 @@
 """Netlink as a codec and one blocking socket: framing, acknowledgements, dumps, batches, attributes.
 
-It knows no family's messages. A socket lives for one errand and is never kept: it belongs to the network
-namespace it was opened in, and answers nobody waited for would be taken for the next one's.
+It knows no family's messages. A socket lives for one errand and is never kept, but by `wgd.kernel.nftables`:
+it belongs to the network namespace it was opened in, and answers nobody waited for would be taken for the
+next one's.
 """
 
 from __future__ import annotations
@@ -175,7 +176,16 @@ class Netlink:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """What was under way is nobody's any more."""
         self._socket.close()
+
+    def begin(self) -> None:
+        """Another errand, after the answers of the one before: asked for the same, the same answers are the
+        same bytes."""
+        self._sequence = 0
 
     def request(self, doing: str, kind: int, body: bytes, flags: int = 0) -> list[bytes]:
         """Does one thing and returns the answers, if any. Raises KernelError with the kernel's words."""

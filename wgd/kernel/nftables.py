@@ -9,114 +9,144 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from wgd.errors import KernelError
 from wgd.kernel import netlink, nfcodec, nfsets
-from wgd.kernel.netlink import Netlink, Request
+from wgd.kernel.netlink import NOTHING_YET, Dumped, Netlink, Request
 from wgd.kernel.nfcodec import about_table
 from wgd.kinds.nftables import NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
 
 _TORN_READINGS = 20
+_READ = "read nftables"
+_SORTS = (nfcodec.GETCHAIN, nfcodec.GETRULE, nfcodec.GETSET, nfcodec.GETOBJ, nfcodec.GETFLOWTABLE)
 
 Listed = dict[str, Any]
 """One object of a JSON listing."""
 
 
 class Table:
-    """Our table, read time and again: nothing is read while no transaction of anybody has taken effect."""
+    """Our table, read and changed time and again: nothing is read while no transaction of anybody has taken
+    effect, and no set is decoded again that is told in the same bytes.
 
-    def __init__(self) -> None:
+    `ours` are the generations that our own transactions made. It keeps its socket, unlike others, because
+    closing one waits until the kernel has cleaned up behind deleted elements: 15 ms."""
+
+    def __init__(self, ours: set[int]) -> None:
+        self._ours = ours
+        self._socket: Netlink | None = None
         self._generation: int | None = None
         self._all: list[Spec] = []
+        self._sets: dict[str, tuple[Dumped, NamedSet]] = {}
 
     def everything(self) -> list[Spec]:
         """All that is in our table, the very same list if nothing changed; nothing if there is no table, or
         no nftables in this kernel. Raises KernelError."""
         for _ in range(_TORN_READINGS):
-            before = supported_generation()
+            before = _supported(self.generation)
             if before == self._generation:
                 return self._all
-            self._all, self._generation = _read() if before is not None else [], before
+            self._all, self._generation = self._read() if before is not None else [], before
             if before is None:
                 return []
         raise KernelError("read nftables", errno.EAGAIN, "they kept changing while they were read")
 
+    def generation(self) -> int:
+        """The number of the last change to any nftables rule in this network namespace."""
+        with self._kernel() as kernel:
+            return _generation(kernel)
 
-def _read() -> list[Spec]:
-    with Netlink(netlink.NETFILTER) as kernel:
+    def run(self, op: NftTransaction) -> None:
+        """All lines together or none. Raises KernelError."""
+        with self._own_generation():
+            _command("change nftables", "\n".join(op.lines))
+
+    def change_elements(self, op: NftElements) -> None:
+        """All edits together or none. Raises KernelError."""
+        begin, end = (Request(kind, 0, nfcodec.ABOUT_TRANSACTION) for kind in (nfcodec.BEGIN, nfcodec.END))
+        with self._own_generation(), self._kernel() as kernel:
+            kernel.transact("change a set", begin, nfsets.encode_edits(op.edits), end)
+
+    @contextmanager
+    def _kernel(self) -> Iterator[Netlink]:
+        """After a failure the socket may hold answers that nobody waits for."""
+        if self._socket is None:
+            self._socket = Netlink(netlink.NETFILTER)
+        self._socket.begin()
         try:
-            (table,) = kernel.request("read nftables", nfcodec.GETTABLE, about_table())
-            chains, rules, sets, objects, flowtables = (
-                kernel.dump("read nftables", kind, about_table()).bodies
-                for kind in (
-                    nfcodec.GETCHAIN,
-                    nfcodec.GETRULE,
-                    nfcodec.GETSET,
-                    nfcodec.GETOBJ,
-                    nfcodec.GETFLOWTABLE,
+            yield self._socket
+        except BaseException:
+            self._socket.close()
+            self._socket = None
+            raise
+
+    @contextmanager
+    def _own_generation(self) -> Iterator[None]:
+        before = self.generation()
+        yield
+        after = self.generation()
+        if after == before + 1:  # otherwise somebody else's change came between
+            self._ours.add(after)
+
+    def _read(self) -> list[Spec]:
+        try:
+            with self._kernel() as kernel:
+                (table,) = kernel.request(_READ, nfcodec.GETTABLE, about_table())
+                chains, rules, sets, objects, flowtables = (
+                    kernel.dump(_READ, kind, about_table()).bodies for kind in _SORTS
                 )
-            )
-            named = [_with_elements(kernel, one) for one in nfsets.parse_sets(sets)]
+                named = [self._with_elements(kernel, one) for one in nfsets.parse_sets(sets)]
         except KernelError as error:
             if error.errno == errno.ENOENT:
                 return []
             raise
-    return [
-        *nfcodec.parse_chains(chains, () if nfcodec.asleep(table) else rules),
-        *named,
-        *nfcodec.parse_objects(objects),
-        *nfcodec.parse_flowtables(flowtables),
-    ]
+        self._sets = {name: self._sets[name] for one in named if (name := one.name) in self._sets}
+        return [
+            *nfcodec.parse_chains(chains, () if nfcodec.asleep(table) else rules),
+            *named,
+            *nfcodec.parse_objects(objects),
+            *nfcodec.parse_flowtables(flowtables),
+        ]
 
-
-def _with_elements(kernel: Netlink, one: Spec) -> Spec:
-    if not isinstance(one, NamedSet):
-        return one
-    told = kernel.dump("read nftables", nfsets.GETSETELEM, nfsets.about_set(one.name)).bodies
-    return replace(one, elements=nfsets.decode_elements(one.type, told))
+    def _with_elements(self, kernel: Netlink, one: Spec) -> Spec:
+        if not isinstance(one, NamedSet):
+            return one
+        last, known = self._sets.get(one.name, (NOTHING_YET, one))
+        kernel.begin()
+        told = kernel.dump(_READ, nfsets.GETSETELEM, nfsets.about_set(one.name), last)
+        if told is not last or known.type != one.type:
+            known = replace(one, elements=nfsets.decode_elements(one.type, told.bodies))
+        self._sets[one.name] = (told, known)
+        return known
 
 
 def supported_generation() -> int | None:
+    """As `generation`, or None where there is none."""
+    return _supported(generation)
+
+
+def _supported(ask: Callable[[], int]) -> int | None:
     """None: this kernel has no netfilter netlink, where libnftables would end the whole program."""
     try:
-        return generation()
+        return ask()
     except KernelError as error:
         if error.unsupported or error.errno == errno.EINVAL:
             return None
         raise
 
 
-def run(op: NftTransaction, ours: set[int]) -> None:
-    """All lines together or none; the generation that this made is added to `ours`. Raises KernelError."""
-    with _generations(ours):
-        _command("change nftables", "\n".join(op.lines))
-
-
-def change_elements(op: NftElements, ours: set[int]) -> None:
-    """All edits together or none; the generation that this made is added to `ours`. Raises KernelError."""
-    begin, end = (Request(kind, 0, nfcodec.ABOUT_TRANSACTION) for kind in (nfcodec.BEGIN, nfcodec.END))
-    with _generations(ours), Netlink(netlink.NETFILTER) as kernel:
-        kernel.transact("change a set", begin, nfsets.encode_edits(op.edits), end)
-
-
-@contextmanager
-def _generations(ours: set[int]) -> Iterator[None]:
-    before = generation()
-    yield
-    after = generation()
-    if after == before + 1:  # otherwise somebody else's change came between
-        ours.add(after)
-
-
 def generation() -> int:
     """The number of the last change to any nftables rule in this network namespace."""
     with Netlink(netlink.NETFILTER) as kernel:
-        answer = kernel.request("ask nftables for its generation", nfcodec.GETGEN, bytes(4))[0]
+        return _generation(kernel)
+
+
+def _generation(kernel: Netlink) -> int:
+    answer = kernel.request("ask nftables for its generation", nfcodec.GETGEN, bytes(4))[0]
     return nfcodec.generation_of(answer)
 
 

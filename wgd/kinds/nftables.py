@@ -24,6 +24,7 @@ from wgd.kinds.sysctl import fenced
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
+from wgd.writer import Writer
 
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
@@ -84,17 +85,21 @@ class NftablesKind(Kind[Spec]):
         return spec.name if _word(spec) == "chain" else (_word(spec), spec.name)
 
     def __init__(self) -> None:
-        self._writer = rules.Writer()
+        self._writers: dict[str, Writer] = {}
 
     def desired(self, config: Config, seen: State) -> Iterable[Spec]:
-        self._writer.begin()
+        writers, self._writers = self._writers, {}
         permitted, disguised = flows(config, seen), disguises(config)
         managed = config.managed()
         for interface in config.enabled():
             name = interface.name
             if interface.forwarding is Forwarding.RULES:
-                mine = [flow for flow in permitted if flow.interface == name]
-                yield from _forwarding(name, *self._writer.accepts(name, mine, managed))
+                writer = writers.get(name)
+                if writer is None or writer.managed != managed:
+                    writer = Writer(name, managed)
+                self._writers[name] = writer
+                mine = tuple(flow for flow in permitted if flow.interface == name)
+                yield from _forwarding(name, *writer.accepts(mine))
             masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
             if masked:
                 yield Chain(f"masquerade-{name}", POSTROUTING, tuple(masked))
@@ -102,6 +107,22 @@ class NftablesKind(Kind[Spec]):
         if fence:
             # Whoever makes this machine a router for others as well (Docker) needs its answers.
             yield Chain(FENCE, FORWARD, (REPLIES, *fence))
+
+    def changed_elements(self, config: Config, seen: State) -> list[Change] | None:
+        """What differs, if nothing does but elements of sets; None: more does."""
+        have, found = seen.of(self.name), []
+        wanted = {self.key(spec): spec for spec in self.desired(config, seen)}
+        if wanted.keys() != have.keys():
+            return None
+        for key, want in wanted.items():
+            differing = self.differences(want, have[key])
+            if not differing:
+                continue
+            if [field for field, _, _ in differing] != ["elements"]:
+                return None
+            ref, interface, label = self.ref(want), self.interface(want), self.label(want)
+            found.append(Change(ref, have[key], want, interface, label, differing))
+        return found
 
     def owns(self, have: Spec, seen: State) -> bool:
         return True

@@ -1,0 +1,144 @@
+"""The rules and sets of one interface, kept up as a few of its flows come and go. Pure.
+
+They are what they would be if written anew: what is kept of flows that stay only saves time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from wgd import prefixes
+from wgd.flows import Flow
+from wgd.listing import touched
+from wgd.nftset import INTERVALS, NamedSet
+from wgd.rules import HOLE, Part, Text, parts, port_texts, rule_text
+
+T = TypeVar("T")
+
+FEW = 8
+"""Up to so many addresses that could share a set stand in rules of their own."""
+
+
+class Shared:
+    """The parts of flows that have a rule and a set in common, as they come and go."""
+
+    def __init__(self, first: Part) -> None:
+        self.part, self.size = first, 0
+        self.owners: Counter[int] = Counter()
+        """The flows that these are parts of, by identity."""
+        self._elements: Counter[bytes] = Counter()
+        self._words: Counter[str] = Counter()
+        self._set: NamedSet | None = None
+
+    def change(self, part: Part, owner: int, by: int) -> None:
+        """One part more (1), or one less (-1)."""
+        self.size += by * len(part.elements)
+        self._set = None
+        _count(self.owners, owner, by)
+        _count(self._words, _words(part), by)
+        for element in part.elements:
+            _count(self._elements, element, by)
+
+    def set_of(self, interface: str) -> NamedSet:
+        """The set that their rule looks into."""
+        if self._set is None:
+            part, elements = self.part, frozenset(self._elements)
+            name = f"{part.sort}-{interface}-{hashlib.sha256(part.shares.encode()).hexdigest()[:12]}"
+            whole = _joined(elements) if part.type.endswith(INTERVALS) else elements
+            self._set = NamedSet(name, part.type, whole)
+        return self._set
+
+    def rule_of(self, interface: str) -> Text:
+        """Their rule."""
+        name = self.set_of(interface).name
+        return Text(self.part.rule.replace(HOLE, f" @{name} "), min(self._words))
+
+
+def _count(counter: Counter[T], one: T, by: int) -> None:
+    counter[one] += by
+    if not counter[one]:
+        del counter[one]
+
+
+class Writer:
+    """Writes the rules and sets of one interface, time and again."""
+
+    def __init__(self, interface: str, managed: Sequence[str]) -> None:
+        self.managed = managed
+        self._interface = interface
+        self._flows: tuple[Flow, ...] = ()
+        self._split: list[tuple[Part, ...]] = []
+        self._uses: Counter[int] = Counter()
+        self._bare: set[int] = set()
+        self._shared: dict[str, Shared] = {}
+
+    def accepts(self, permitted: tuple[Flow, ...]) -> tuple[list[Text], list[NamedSet]]:
+        """The rules that let these flows pass, and the sets that they look into."""
+        self._update(permitted)
+        many = [group for _, group in sorted(self._shared.items()) if group.size > FEW]
+        few = {owner for group in self._shared.values() if group.size <= FEW for owner in group.owners}
+        plain = few | self._bare
+        each = zip(self._flows, self._split, strict=True)
+        rules = [text for f, mine in each if id(f) in plain for text in self._plain(f, mine)] if plain else []
+        rules += [group.rule_of(self._interface) for group in many]
+        return rules, [group.set_of(self._interface) for group in many]
+
+    def _update(self, permitted: tuple[Flow, ...]) -> None:
+        start, end, _, _ = touched(self._flows, permitted)
+        old, new, before = self._flows[start:end], permitted[start:end], self._split[start:end]
+        known = {id(flow): (flow, mine) for flow, mine in zip(old, before, strict=True)}
+        for flow in new:
+            if id(flow) not in known:
+                known[id(flow)] = flow, parts(flow, self.managed)
+        uses = Counter(map(id, new))
+        uses.subtract(map(id, old))
+        for one, by in uses.items():
+            if by:
+                self._use(*known[one], by)
+        # What only equals a flow of before stays that flow, which is the one that is counted.
+        after = (self._flows[end:], self._split[end:]) if end else ((), [])
+        self._flows = self._flows[:start] + new + after[0]
+        self._split = self._split[:start] + [known[id(flow)][1] for flow in new] + after[1]
+
+    def _use(self, flow: Flow, mine: tuple[Part, ...], by: int) -> None:
+        one, was = id(flow), self._uses[id(flow)] > 0
+        _count(self._uses, one, by)
+        now = self._uses[one] > 0
+        if was is now:
+            return
+        if not mine:
+            self._bare ^= {one}
+        for part in mine:
+            group = self._shared.get(part.shares)
+            if group is None:
+                group = self._shared[part.shares] = Shared(part)
+            group.change(part, one, 1 if now else -1)
+            if not group.size:
+                del self._shared[part.shares]
+
+    def _plain(self, flow: Flow, mine: Sequence[Part]) -> Iterator[Text]:
+        """Rules without sets for what of it is in none."""
+        left = [part for part in mine if self._shared[part.shares].size <= FEW]
+        if len(left) == len(mine):
+            for ports in port_texts(flow.ports, flow.version):
+                yield Text(rule_text(flow, ports, self.managed), flow.words)
+        else:
+            for part in left:
+                yield Text(rule_text(part.flow, part.ports, self.managed), flow.words)
+
+
+def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
+    """The same addresses in intervals that neither meet nor overlap, as a set wants them."""
+    spans, width = [], 0
+    for one in intervals:
+        width = len(one) // 2
+        spans.append((int.from_bytes(one[:width]), int.from_bytes(one[width:])))
+    return frozenset(a.to_bytes(width) + b.to_bytes(width) for a, b in prefixes.merged(spans))
+
+
+def _words(part: Part) -> str:
+    source, _, target = part.flow.words.partition(" → ")
+    return {"from": f"many → {target}", "to": f"{source} → many", "pairs": "many → many"}[part.sort]
