@@ -17,6 +17,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from wgd import log
 from wgd.config.document import Config
 from wgd.edit import edit_plan
@@ -60,7 +62,7 @@ class Daemon:
 
     def __init__(self, directories: Directories, held: socket.socket) -> None:
         self._directories, self._lock = directories, held
-        self._log: Any = log.logger()
+        self._log: Any = structlog.get_logger()
         self._kernel = LinuxKernel(directories.run)
         self._pacer = Pacer()
         self._wake, self._woken = socket.socketpair()

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgd import log, report
+import structlog
+
+from wgd import report
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
 from wgd.model import Conflict, Foreign, Outcome, Report
@@ -28,7 +30,7 @@ class Teller:
     """Remembers what was told, so as not to say it again."""
 
     def __init__(self, run_dir: Path, firewalls: Firewalls) -> None:
-        self._log: Any = log.logger()
+        self._log: Any = structlog.get_logger()
         self._run_dir = run_dir
         self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
