@@ -83,7 +83,12 @@ class Ledger:
     """Accounts for lines; one line may have several entries, for its parts."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self._of: dict[int, list[Entry]] = {}  # by the identity of their lines
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them, those of one line together."""
+        return tuple(entry for entries in self._of.values() for entry in entries)
 
     def carried(self, line: Line, words: str = "") -> None:
         self._enter(line, Fate.CARRIED, words)
@@ -95,13 +100,13 @@ class Ledger:
         self._enter(line, Fate.MISSED, why)
 
     def _enter(self, line: Line, fate: Fate, words: str) -> None:
-        entry = Entry(line, fate, words)
-        if entry not in self.entries:
-            self.entries.append(entry)
+        entries, entry = self._of.setdefault(id(line), []), Entry(line, fate, words)
+        if entry not in entries:
+            entries.append(entry)
 
     def of(self, line: Line) -> tuple[Entry, ...]:
         """The entries of a line."""
-        return tuple(entry for entry in self.entries if entry.line is line)
+        return tuple(self._of.get(id(line), ()))
 
     def close(self, lines: Iterable[Line]) -> None:
         """Whatever nobody asked about is not carried over, and that is said."""

@@ -53,9 +53,11 @@ def slug(words: str) -> str:
     return f"peer-{name}" if name_fault(f"peer-{name}") is None else ""
 
 
-def unlike(name: str, taken: Iterable[str]) -> str:
-    """The name, with a number behind it if others have it."""
-    known, number, free = set(taken), 2, name
-    while free in known:
-        free, number = f"{name}-{number}", number + 1
+def unlike(name: str, taken: dict[str, int]) -> str:
+    """The name, with a number behind it if others have it; `taken` counts how often each was asked for."""
+    free = name
+    while free in taken:
+        taken[name] += 1
+        free = f"{name}-{taken[name]}"
+    taken[free] = 1
     return free

@@ -58,7 +58,8 @@ def guessed_role(raw: Raw) -> Role:
 
 def clean(raw: Raw, ledger: Ledger) -> None:
     """Leave out what cannot stand in a file of wgd's: broken peers, and what two of them share."""
-    raw.peers = [peer for peer in _merged(raw.peers, ledger) if _is_sound(peer, raw, ledger)]
+    own_key = _own_key(raw)
+    raw.peers = [peer for peer in _merged(raw.peers, ledger) if _is_sound(peer, own_key, ledger)]
     raw.addresses = _own_addresses(raw, ledger)
     _single_owners(raw, ledger)
     _check_mtu(raw, ledger)
@@ -101,11 +102,11 @@ def _add(earlier: RawPeer, later: RawPeer, ledger: Ledger) -> None:
     earlier.comments += later.comments
 
 
-def _is_sound(peer: RawPeer, raw: Raw, ledger: Ledger) -> bool:
+def _is_sound(peer: RawPeer, own_key: bytes | None, ledger: Ledger) -> bool:
     why = ""
     if peer.public_key is None:
         why = "the peer has no public key that could be read"
-    elif peer.public_key.value == _own_key(raw):
+    elif peer.public_key.value == own_key:
         why = "the peer is this machine itself, by its public key"
     if why:
         for line in peer.lines or [peer.head]:
@@ -168,11 +169,10 @@ class _Settling:
     def found(self, made: Rules, role: Role) -> Found:
         raw = self._raw
         interface = self._interface(role)
-        taken: list[str] = []
+        taken: dict[str, int] = {}
         peers = []
         for number, peer in enumerate(raw.peers, 1):
             name = names.unlike(next(iter(peer.names), f"peer-{number}"), taken)
-            taken.append(name)
             peers.append(FoundPeer(name, tuple(dict.fromkeys(peer.comments)), self._peer(peer, name, role)))
         comments = tuple(dict.fromkeys(raw.comments))
         return Found(
