@@ -59,11 +59,18 @@ def test_errors_are_one_clear_text(
     assert capsys.readouterr().err == said
 
 
+WORDS = {
+    **{name: ("wg0",) for name in ("genkey", "pubkey", "import")},
+    **{name: ("phone",) for name in ("export", "disable", "enable", "remove")},
+    "add-peer": ("phone", "--make-key", "phone.key"),
+}
+
+
 def test_every_command_is_there() -> None:
     commands = next(action for action in parser()._actions if action.dest == "command").choices
     assert commands is not None
     for name in commands:
-        wanted = {"genkey": ["wg0"], "pubkey": ["wg0"], "export": ["phone"], "import": ["wg0"]}.get(name, [])
+        wanted = WORDS.get(name, ())
         assert callable(cli.command(parser().parse_args([name, *wanted]).run)), name
 
 

@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _questions(commands)
     _keys(commands)
     _import(commands)
+    _peers(commands)
     return top
 
 
@@ -106,3 +107,25 @@ def _import(commands: Commands) -> None:
     added.add_argument(
         "--write", action="store_true", help="write IF.toml and its key files, instead of printing it"
     )
+
+
+def _peers(commands: Commands) -> None:
+    added = _command(commands, "add-peer", "peers:add", "add a peer, with the next free address")
+    added.add_argument("name", metavar="NAME", help="what to call it")
+    key = added.add_mutually_exclusive_group(required=True)
+    key.add_argument("--public-key", metavar="KEY", help="what `wgd pubkey` prints on the peer")
+    key.add_argument(
+        "--make-key", type=Path, metavar="FILE", help="make its private key here, for `wgd export`"
+    )
+    added.add_argument(
+        "--address", action="append", default=[], metavar="CIDR", help="its allowed IP, instead of a free one"
+    )
+    added.add_argument("--interface", metavar="IF", help="the interface, if there are several")
+    for name, what in (
+        ("disable", "keep a peer in its file, and out of the interface"),
+        ("enable", "let a disabled peer in again"),
+        ("remove", "remove a peer that add-peer added"),
+    ):
+        command = _command(commands, name, f"peers:{name}", what)
+        command.add_argument("name", metavar="PEER", help="the peer's name in the files")
+        command.add_argument("--interface", metavar="IF", help="the interface, if several have such a peer")

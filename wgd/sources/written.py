@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ _MODE = 0o640
 
 
 def create(path: Path, text: str) -> None:
-    """A new file, and its directory (0750) if that is missing. Raises UsageError; never overwrites."""
+    """A new file, and its directory if that is missing. Raises UsageError; never overwrites."""
     try:
         _beside(path, text, os.link)  # fails where a file stands, which a rename would replace
     except FileExistsError:
@@ -33,8 +34,10 @@ def replace(path: Path, text: str) -> None:
 
 def _beside(path: Path, text: str, put: Callable[[Path, Path], None]) -> None:
     if not path.parent.exists():
-        path.parent.mkdir(mode=0o750)
-        os.chown(path.parent, -1, path.parent.parent.stat().st_gid)
+        around = path.parent.parent.stat()
+        path.parent.mkdir(mode=0o700)
+        os.chown(path.parent, -1, around.st_gid)
+        path.parent.chmod(stat.S_IMODE(around.st_mode))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
