@@ -62,6 +62,7 @@ def test_errors_are_one_clear_text(
 WORDS = {
     **{name: ("wg0",) for name in ("genkey", "pubkey", "import")},
     **{name: ("phone",) for name in ("export", "disable", "enable", "remove")},
+    "completion": ("bash",),
     "add-peer": ("phone", "--make-key", "phone.key"),
 }
 

@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _keys(commands)
     _import(commands)
     _peers(commands)
+    _completion(commands)
     return top
 
 
@@ -129,3 +130,11 @@ def _peers(commands: Commands) -> None:
         command = _command(commands, name, f"peers:{name}", what)
         command.add_argument("name", metavar="PEER", help="the peer's name in the files")
         command.add_argument("--interface", metavar="IF", help="the interface, if several have such a peer")
+
+
+def _completion(commands: Commands) -> None:
+    added = _command(commands, "completion", "completion:completion", "print a script that completes words")
+    added.add_argument(
+        "shell", choices=("bash", "zsh", "fish", "words"), help="words: what a script asks for"
+    )
+    added.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
