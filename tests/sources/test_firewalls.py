@@ -28,5 +28,5 @@ def test_rules_that_cannot_be_read_are_told_of_where_there_is_an_interface() -> 
     firewalls = Firewalls(lambda: Ruleset(unreadable=("iptables-legacy",)))
     assert firewalls.warnings(config(), seen(), Plan()) == ()
     assert firewalls.warnings(config(HUB), seen(), Plan()) == (
-        "iptables-legacy has rules here, which wgd cannot read",
+        "iptables-legacy may drop what wgd permits: wgd cannot read its rules",
     )

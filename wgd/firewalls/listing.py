@@ -77,9 +77,8 @@ class _Unreadable(Exception):
 
 
 def chains(listed: Iterable[tuple[str, Listed]]) -> dict[Key, Chain]:
-    """All chains of a listing, given as (sort, object), with their rules; none of a dormant table."""
+    """All chains of a listing, given as (sort, object), with their rules."""
     everything = list(listed)
-    asleep = {(one["family"], one["name"]) for sort, one in everything if sort == "table" and _dormant(one)}
     sets: Sets = {
         (one["family"], one["table"], one["name"]): one.get("elem", [])
         for sort, one in everything
@@ -92,13 +91,9 @@ def chains(listed: Iterable[tuple[str, Listed]]) -> dict[Key, Chain]:
     return {
         key: _chain(one, tuple(rules.get(key, ())))
         for sort, one in everything
-        if sort == "chain" and (one["family"], one["table"]) not in asleep
+        if sort == "chain"
         for key in [(one["family"], one["table"], one["name"])]
     }
-
-
-def _dormant(table: Listed) -> bool:
-    return "dormant" in table.get("flags", ())
 
 
 def _chain(one: Listed, rules: tuple[Rule, ...]) -> Chain:

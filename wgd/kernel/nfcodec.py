@@ -17,6 +17,8 @@ GETTABLE, GETCHAIN, GETRULE, GETSET = (SUBSYSTEM | number for number in (1, 4, 7
 NEWGEN, GETGEN, GETOBJ, GETFLOWTABLE = (SUBSYSTEM | number for number in (15, 16, 19, 23))
 
 _INET = 1
+FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
+"""Those that see IP packets."""
 HEADER = Struct(">BBH")  # nfgenmsg: family, version, resource
 _S32 = Struct(">i")
 BEGIN, END = 16, 17
@@ -55,6 +57,16 @@ _OBJECTS = {
 def about_table() -> bytes:
     """The body of a request about our table, or for a dump of what is in it."""
     return HEADER.pack(_INET, 0, 0) + attribute(_OF_TABLE, _TABLE_NAME)
+
+
+def parse_tables(tables: Iterable[bytes]) -> list[str]:
+    """All tables of IP packets, as nft calls them (`inet wgd`), but for the dormant ones."""
+    told = ((FAMILIES.get(table[0]), table) for table in tables)
+    return [
+        f"{family} {text(attributes(table, HEADER.size)[_OF_TABLE])}"
+        for family, table in told
+        if family and not asleep(table)
+    ]
 
 
 def generation_of(message: bytes) -> int:

@@ -139,6 +139,12 @@ def _supported(ask: Callable[[], int]) -> int | None:
         raise
 
 
+def tables() -> list[str]:
+    """All tables that see IP packets, family and name, but for dormant ones. Raises KernelError."""
+    with Netlink(netlink.NETFILTER) as kernel:
+        return nfcodec.parse_tables(kernel.dump(_READ, nfcodec.GETTABLE, bytes(4)).bodies)
+
+
 def generation() -> int:
     """The number of the last change to any nftables rule in this network namespace."""
     with Netlink(netlink.NETFILTER) as kernel:
@@ -152,8 +158,10 @@ def _generation(kernel: Netlink) -> int:
 
 def listed(command: str) -> list[tuple[str, Listed]]:
     """The objects that a command of nft lists, each with its sort. Raises KernelError."""
-    text = _command("read nftables", command, as_json=True)
-    return list(_objects(json.loads(text)["nftables"]))
+    try:
+        return list(_objects(json.loads(_command(_READ, command, as_json=True))["nftables"]))
+    except ValueError as error:  # nft 1.0.6 breaks off at the flags of a table
+        raise KernelError(_READ, errno.EBADMSG, f"`nft -j {command}` prints no JSON") from error
 
 
 def _objects(listed: list[dict[str, Listed]]) -> Iterator[tuple[str, Listed]]:

@@ -18,7 +18,6 @@ from wgd.firewalls.walk import Ruleset
 from wgd.kernel import nftables
 from wgd.kinds.nftables import TABLE
 
-FAMILIES = ("ip", "ip6", "inet")
 SAVE = {"ip": "iptables-save", "ip6": "ip6tables-save"}
 LEGACY = {
     "ip": ("iptables-legacy", "/proc/net/ip_tables_names"),
@@ -56,16 +55,16 @@ class Others:
 
 
 def _read() -> Ruleset:
-    listed = [
-        one
-        for sort, table in nftables.listed("list tables")
-        if sort == "table" and table["family"] in FAMILIES
-        if (name := f"{table['family']} {table['name']}") != TABLE
-        for one in _table(name)
-    ]
+    listed: Listed = []
+    unreadable = []
+    for table in nftables.tables():
+        if table != TABLE:
+            try:
+                listed += _table(table)
+            except KernelError:
+                unreadable.append(f"table {table}")
     texts = {family: _saved(SAVE[family]) or "" for family in sorted(_of_iptables(listed))}
     chains = xtables.completed(listing.chains(listed), texts)
-    unreadable = []
     for family in _legacy():
         text = _saved(f"{LEGACY[family][0]}-save")
         chains |= xtables.legacy_chains(text or "", family)

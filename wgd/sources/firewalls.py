@@ -34,7 +34,7 @@ class Firewalls:
     def unreadable(self, config: Config) -> tuple[str, ...]:
         """Whose rules are in force here that wgd cannot see."""
         unseen = self._read().unreadable if config.enabled() else ()
-        return tuple(f"{program} has rules here, which wgd cannot read" for program in unseen)
+        return tuple(f"{what} may drop what wgd permits: wgd cannot read its rules" for what in unseen)
 
     def warnings(self, config: Config, seen: State, plan: Plan) -> tuple[str, ...]:
         """Both."""
