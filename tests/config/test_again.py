@@ -61,14 +61,16 @@ def _hub(more: str = "") -> str:
     return f'[interface]\nrole = "hub"\naddresses = ["10.0.0.1/16"]\nlisten_port = 51820\n{more}\n'
 
 
-def _peer(n: int, more: str = "") -> str:
-    return f'[peers.p{n}]\npublic_key = "{key(f"p{n}")}"\nallowed_ips = ["10.0.1.{n}/32"]\n{more}\n'
+def _peer(n: int, more: str = "", prefix: str = "10.0.1.{}/32") -> str:
+    allowed = prefix.format(n)
+    return f'[peers.p{n}]\npublic_key = "{key(f"p{n}")}"\nallowed_ips = ["{allowed}"]\n{more}\n'
 
 
 plain_peers = st.builds(
     _peer,
     st.integers(0, 12),
-    st.sampled_from(("", "# so\n", "routes = false\n", "persistent_keepalive = 25\n")),
+    st.sampled_from(("", "# so\n", "routes = false\n", "persistent_keepalive = 25\n", "enabled = false\n")),
+    st.sampled_from(("10.0.1.{}/32",) * 6 + ("10.0.1.0/28", "10.8.{}.0/24", "10.8.0.0/16", "fd00::{}/128")),
 )
 plain_rules = st.builds(
     '[[forward]]\nfrom = ["p{}"]\nto = ["{}"]\n'.format,
