@@ -48,6 +48,15 @@ def test_what_stays_in_its_place_is_the_same_object(
 
 
 @given(lists, lists)
+def test_the_same_told_again_is_the_very_same_though_some_have_one_key(
+    first: list[Spec], specs: list[Spec]
+) -> None:
+    """As IPv6 routes have: every device leads to fe80::/64."""
+    last = listing(specs, name, listing(first, name))
+    assert listing([Spec(*spec) for spec in specs], name, last) is last
+
+
+@given(lists, lists)
 def test_what_was_touched_is_what_is_not_the_same_object(before: list[Spec], now: list[Spec]) -> None:
     start, end, gone, come = touched(before, now)
     assert before[:start] == now[:start]

@@ -48,13 +48,17 @@ def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
 
 
 class Listing(dict[Hashable, Any]):
-    """Specs by key, and the same in order as `specs`, which nobody may change."""
+    """Specs by key, and the same in order as `specs`, which nobody may change. `told`: what it was made from,
+    where some had one key."""
 
-    __slots__ = ("specs",)
+    __slots__ = ("specs", "told")
 
-    def __init__(self, specs: Mapping[Hashable, Any], order: list[Any] | None = None) -> None:
+    def __init__(
+        self, specs: Mapping[Hashable, Any], order: list[Any] | None = None, told: list[Any] | None = None
+    ) -> None:
         super().__init__(specs)
         self.specs = [*self.values()] if order is None else order
+        self.told = self.specs if told is None else told
 
     def among(self, keys: Set[Hashable] | None) -> list[Any]:
         """The specs of those keys (None: of all) that are there, in order."""
@@ -76,16 +80,21 @@ def listing(specs: Iterable[Any], key: Callable[[Any], Hashable], last: Listing 
     """The specs by their keys. What equals `last` in the same place is the very same object, down to the
     whole listing. Of two with one key the later counts, in the place of the first."""
     now = [*specs]
+    if now == last.told:
+        return last
     differs = touched(last.specs, now)
     start, end = differs.start, differs.end
-    if len(now) == len(last.specs) and not now[start:end]:
-        return last
     if start == 0 and end is None:  # nothing is left of it
-        return Listing({key(spec): spec for spec in now})
+        return _anew(now, key)
     order = last.specs[:start] + now[start:end] + (last.specs[end:] if end else [])
     found = Listing(last, order)
     for spec in differs.gone:
         del found[key(spec)]
     for spec in differs.come:
         found[key(spec)] = spec
-    return found if len(found) == len(order) else Listing({key(spec): spec for spec in now})
+    return found if len(found) == len(order) else _anew(now, key)
+
+
+def _anew(told: list[Any], key: Callable[[Any], Hashable]) -> Listing:
+    found = {key(spec): spec for spec in told}
+    return Listing(found, told if len(found) == len(told) else None, told)
