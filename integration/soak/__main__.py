@@ -10,6 +10,7 @@ one all the same, with wireguard-go.
 from __future__ import annotations
 
 import collections
+import math
 import os
 import random
 import re
@@ -115,7 +116,7 @@ def _rests(stage: Stage) -> Iterator[str]:
             yield f"{host.name} is not in sync:\n{host.wgd('plan').stdout}"
         if stage.daemons[host.name].poll() is not None:
             yield f"the daemon of {host.name} has ended"
-    if not _within(FAR, lambda: stage.lab.page() == PAGE):
+    if not _within(LET_GO + FAR, lambda: stage.lab.page() == PAGE):
         yield "the camera's page does not come at the end"
 
 
@@ -129,10 +130,17 @@ def _losses(stage: Stage, said: str) -> Iterator[str]:
     for name, count in blamed.most_common():
         times = sum(deed.act.name == name for deed in stage.deeds)
         print(f"  {count * INTERVAL / times:6.2f} s an act  {times:3} × {name}")
-    for moment in unexplained[:10]:
-        before = [deed for deed in stage.deeds if deed.at <= moment][-2:]
-        told = "; ".join(f"{moment - deed.at:.2f} s {deed.act.name} on {deed.host}" for deed in before)
-        yield f"a packet lost, after {told}"
+    for first, last in _runs(unexplained):
+        before = [deed for deed in stage.deeds if deed.at <= first][-3:]
+        told = "; ".join(f"{first - deed.at:.2f} s {deed.act.name} on {deed.host}" for deed in before)
+        yield f"packets lost for {last - first + INTERVAL:.2f} s, after {told}"
+
+
+def _runs(moments: list[float]) -> Iterator[tuple[float, float]]:
+    """First and last of those that follow each other within a second."""
+    starts = [b for a, b in zip([-math.inf, *moments], moments, strict=False) if b > a + AT_ONCE]
+    ends = [a for a, b in zip(moments, [*moments[1:], math.inf], strict=False) if b > a + AT_ONCE]
+    return zip(starts, ends, strict=True)
 
 
 def _blamed(stage: Stage, lost: list[float]) -> tuple[collections.Counter[str], list[float]]:
