@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from integration.bench.locked import SMALL, lock
 from integration.bench.rounds import HOME, Findings, Round
 from integration.namespaces import NoNamespaces, isolate
 
@@ -24,6 +25,8 @@ def main(sizes: Sequence[int]) -> int:
         print(error, file=sys.stderr)
         return 1
     began = time.monotonic()
+    if max(sizes) > SMALL:
+        lock()
     findings = run(sizes)
     print(
         json.dumps(

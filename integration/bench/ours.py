@@ -7,14 +7,12 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import IO
 
-from integration.bench import network
+from integration.bench import locked, network
 from integration.bench.events import Expected, expected
 from integration.bench.network import Crowd, Edit
 from integration.bench.watch import MOST, TooLong, Watch
@@ -39,6 +37,7 @@ class Ours:
 
     def __init__(self, who: str, peers: int) -> None:
         self.who, self.crowd = who, Crowd(peers)
+        self.command = locked.command(peers)
         self.host = Host(f"wgd-{peers}")
         self._daemon: subprocess.Popen[bytes] | None = None
         self._watch: Watch | None = None
@@ -72,13 +71,12 @@ class Ours:
             ready.bind("\0" + _READY[1:])
             began = time.perf_counter()
             self._daemon = subprocess.Popen(
-                ("setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "wgd", "run"),
+                ("setpriv", "--pdeathsig", "TERM", *self.command, "run"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "NOTIFY_SOCKET": _READY},
             )
-        assert self._daemon.stdout
-        took = _ready_after(ready, self._daemon.stdout, began)
+        took = _ready_after(ready, self._daemon, began)
         self._watch, self._ready = Watch(self.host, self._daemon.stdout, ready), ready
         self.rest()
         if not self.in_sync():
@@ -238,13 +236,14 @@ class Ours:
             return file.read(_ENOUGH)
 
 
-def _ready_after(ready: socket.socket, output: IO[bytes], began: float) -> float:
+def _ready_after(ready: socket.socket, daemon: subprocess.Popen[bytes], began: float) -> float:
     """Milliseconds until it says so. Its output is taken meanwhile: a full pipe would hold it."""
+    assert daemon.stdout
     ready.settimeout(0.005)
-    os.set_blocking(output.fileno(), False)
+    os.set_blocking(daemon.stdout.fileno(), False)
     said = b""
-    while time.perf_counter() < began + _START:
-        said += output.read() or b""
+    while time.perf_counter() < began + _START and daemon.poll() is None:
+        said += daemon.stdout.read() or b""
         try:
             if b"READY=1" in ready.recv(4096):
                 return (time.perf_counter() - began) * 1000

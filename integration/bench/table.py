@@ -38,6 +38,8 @@ NOTES = """\
   the look that confirms it; the script makes link, peers, routes and rules and looks at nothing.
 - *nothing to do* is wgd's own account of a pass that an event of the kernel woke; the others list the same
   to nowhere and compare nothing. The CPU row is its whole process's, with what the pass tells.
+- With 50,000 peers in a user-mode kernel, wgd's memory is locked: such a kernel ends a process of more than
+  some 300 MiB otherwise. So whole stacks and arenas count as resident there.
 - A removed route is timed from the kernel's word that it went to its word that it is back.
 - pyroute2 runs inside the benchmark's process; importing it (a quarter of a second natively) is not counted.
 - `wg-quick`, systemd-networkd and pyroute2's changes stop at 1,000 peers, pyroute2's reading at 10,000:
