@@ -23,6 +23,9 @@ UNPACKED = Path(__file__).parents[1] / ".venv/firewalls"
 DOCKER = Path(__file__).parents[1] / "tests/firewalls/recorded"
 UFW_RULES = ("before", "after", "before6", "after6", "user", "user6")
 POLKIT = "usr/share/polkit-1/actions/org.fedoraproject.FirewallD1"
+SAVES = ("iptables-save", "ip6tables-save", "iptables-legacy-save")
+UFW_SAYS: tuple[str, ...] = ("ufw status verbose",)
+FIREWALLD_SAYS: tuple[str, ...] = ("firewall-cmd --list-all", "firewall-cmd --list-all-policies")
 PATIENCE = 20.0
 """Seconds until firewalld has to be there."""
 
@@ -117,17 +120,13 @@ def clear(host: Host) -> None:
 
 
 def said(host: Host) -> dict[str, str]:
-    """What their own tools say of them."""
-    commands = (
-        "iptables-save",
-        "ip6tables-save",
-        "iptables-legacy-save",
-        "ufw status verbose",
-        "firewall-cmd --list-all",
-        "firewall-cmd --list-all-policies",
-    )
-    done = {command: host.attempt("sh", "-c", command) for command in commands}
-    return {command: _timeless(one.stdout) for command, one in done.items()}
+    """What the tools of those that are there say of them."""
+    tables = host.run("nft", "list", "tables")
+    saved = {command: host.run(command) for command in SAVES}
+    commands = UFW_SAYS if "ufw-" in saved["iptables-save"] else ()
+    commands += FIREWALLD_SAYS if "inet firewalld" in tables else ()
+    saved |= {command: host.run(*command.split()) for command in commands}
+    return {command: _timeless(text) for command, text in saved.items()}
 
 
 def _timeless(text: str) -> str:
