@@ -149,10 +149,17 @@ def _read(path: str) -> tuple[bytes, Signature]:
             raise OSError(0, "it is not a regular file")
         if status.st_size > _LARGEST:
             raise OSError(0, f"it is larger than {_LARGEST // 2**20} MiB")
-        with os.fdopen(number, "rb", closefd=False) as file:
-            return file.read(), signature(status)
+        return _whole(number, status.st_size), signature(status)
     finally:
         os.close(number)
+
+
+def _whole(number: int, size: int) -> bytes:
+    """All that the open file holds, in two calls if it has the size that it said: there may be ten thousand."""
+    parts = []
+    while part := os.read(number, size + 1):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _unreadable(shown: str, error: OSError) -> Problem:
