@@ -155,7 +155,7 @@ def _read(path: str) -> tuple[bytes, Signature]:
 
 
 def _whole(number: int, size: int) -> bytes:
-    """All that the open file holds, in two calls if it has the size that it said: there may be ten thousand."""
+    """All that the open file holds; in two calls, if it has the size that it said."""
     parts = []
     while part := os.read(number, size + 1):
         parts.append(part)
