@@ -101,7 +101,7 @@ def _mischief(stage: Stage, seconds: float) -> None:
         except (CommandFailed, IndexError):
             continue  # it could not be done just now: there was no such thing
         # Who has been silenced by another act cannot notice before that is over.
-        before = [deed.until for deed in stage.deeds if deed.act.seconds and act.seconds == FAR]
+        before = [deed.until for deed in stage.deeds if 0 < deed.act.seconds < act.seconds == FAR]
         until = max([started, *before]) + look + act.seconds
         stage.deeds.append(Deed(act, host, started, until))
         time.sleep(stage.chance.uniform(0.2, CALM))

@@ -148,7 +148,7 @@ ACTS = (
     Act("a file removed and restored", remove_and_restore),
     Act("a drop-in of rubbish", leave_rubbish),
     typed("ip route flush dev wg0 proto 119", "address"),
-    typed("ip link set wg0 down", "link"),
+    typed("ip link set wg0 down", "link", FAR),  # the kernel erases the sessions with it
     typed("ip link set wg0 mtu 1300", "link", 0),
     typed("ip address flush dev wg0", "address"),
     typed("nft flush ruleset", "chain"),
