@@ -80,6 +80,19 @@ def test_it_is_confined(wg0: Tunnel) -> None:
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
 
 
+def test_confined_it_reads_what_iptables_says(wg0: Tunnel) -> None:
+    """By iptables-save, a process of its own: nftables' listing does not tell what `conntrack` asks for."""
+    rule = ("FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP")
+    wg0.file.write_text(wg0.text + RULES)
+    run("iptables", "-A", *rule)
+    try:
+        eventually(lambda: [one["by"] for one in status()["obstacles"]] == [" ".join(("-A", *rule))])
+        assert status()["obstacles"][0]["certain"]
+    finally:
+        run("iptables", "-D", *rule)
+    eventually(lambda: not status()["obstacles"])
+
+
 def test_exposure(wg0: Tunnel) -> None:
     run("systemd-analyze", "security", "--threshold=25", "wgd.service")
 
