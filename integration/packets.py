@@ -53,12 +53,11 @@ def settled(host: Host, text: str | None = None, interface: str = "wg0") -> None
 
 
 @contextmanager
-def arriving(host: Host, **matches: str) -> Iterator[Counts]:
-    """Counts by name what arrives at the host and matches, in nft's language, dropped there or not."""
+def arriving(host: Host, hook: str = "prerouting priority raw", **matches: str) -> Iterator[Counts]:
+    """Counts by name what arrives at the host and matches, in nft's language, dropped there or not. At
+    another hook only what got so far counts."""
     rules = "".join(f'{match} counter comment "{name}";\n' for name, match in matches.items())
-    host.nft(
-        f"table inet watch {{ chain arriving {{ type filter hook prerouting priority raw; {rules} }}\n}}"
-    )
+    host.nft(f"table inet watch {{ chain arriving {{ type filter hook {hook}; {rules} }}\n}}")
 
     def counts() -> dict[str, int]:
         time.sleep(SETTLED)

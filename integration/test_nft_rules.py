@@ -13,7 +13,7 @@ from tests.configs import HUB, NOW, SEED, config, interface, machine, peer, reso
 from tests.fake import FakeKernel
 from tests.strategies import configs
 from tests.test_golden import GOLDEN, config_in
-from wgd.config.document import Config, Forward, Masquerade, PortRange
+from wgd.config.document import Config, Forward, Input, Masquerade, PortRange
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.model import Op
@@ -44,6 +44,18 @@ AWKWARD: dict[str, Config] = {
                     (tuple(f"10.{number}.0.0/24" for number in range(20)), (whole,)),
                     (tuple(f"fd00:{number}::/32" for number in range(1, 20)), (whole,)),
                 )
+            ),
+        )
+    ),
+    "who comes in": config(
+        interface(
+            "wg0",
+            "172.27.0.1/16",
+            "fd00::1/64",
+            inputs=(
+                Input(side("any"), (PortRange("icmp"), PortRange("udp", 53, 53))),
+                Input(side("crowd", **CROWD), ALL_PORTS),
+                Input(side("crowd", **CROWD6)),
             ),
         )
     ),

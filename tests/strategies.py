@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.configs import address, config, interface, key, network, networks, private_key, side
 from tests.fake import FakeKernel
-from wgd.config.document import Config, Endpoint, Forward, Interface, Masquerade, Peer, PortRange
+from wgd.config.document import Config, Endpoint, Forward, Input, Interface, Masquerade, Peer, PortRange
 from wgd.errors import KernelError
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkSet
@@ -50,6 +50,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
     peers = draw(_peers(number))
     words = [*(peer.name for peer in peers), "any", "internet", "10.11.12.0/24", f"192.168.1{number}0.0/24"]
     forwards = draw(st.lists(_forward([*words, *CROWDS], tuple(peer.name for peer in peers)), max_size=3))
+    entering = draw(st.lists(_forward([*words, *CROWDS], tuple(peer.name for peer in peers)), max_size=2))
     masquerades = draw(st.lists(_masquerade(words[len(peers) :]), max_size=1)) if forwards else []
     return interface(
         f"wg{number}",
@@ -62,6 +63,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
         peers=tuple(peers),
         forwards=tuple(forwards),
         masquerades=tuple(masquerades),
+        inputs=tuple(Input(rule.source, rule.ports) for rule in entering if not rule.source.internet),
     )
 
 
@@ -119,7 +121,11 @@ def edits(draw: st.DrawFn) -> tuple[Config, Config]:
         return before, draw(configs())
     name = draw(st.sampled_from(sorted(before.interfaces)))
     new = draw(interfaces(int(name[-1])))
-    some = draw(st.lists(st.sampled_from(("peers", "addresses", "mtu", "listen_port", "fwmark", "forwards"))))
+    some = draw(
+        st.lists(
+            st.sampled_from(("peers", "addresses", "mtu", "listen_port", "fwmark", "forwards", "inputs"))
+        )
+    )
     changed = replace(before.interfaces[name], **{field: getattr(new, field) for field in some})
     if "forwards" in some:
         changed = replace(changed, forwarding=new.forwarding, masquerades=new.masquerades)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, network, peer, side
-from wgd.config.document import Config, Forward, Forwarding, Interface, Masquerade, Side
-from wgd.flows import Flow, disguises, flows, nowhere
+from wgd.config.document import Config, Forward, Forwarding, Input, Interface, Masquerade, Side
+from wgd.flows import disguises, entries, flows, nowhere
 from wgd.ground import Place
 from wgd.kinds.route import Route
+from wgd.meaning import HERE, Flow
 from wgd.model import State
 
 PEERS = ("spoke-1", "spoke-2", "hub-1", "two")
@@ -379,3 +380,28 @@ def test_masquerading_to_the_internet_leaves_the_private_out() -> None:
 
 def test_masquerading_needs_an_enabled_interface() -> None:
     assert masquerading(Masquerade("eth0", words("any")), enabled=False) == []
+
+
+ENTRIES: tuple[tuple[str, Side, list[str]], ...] = (
+    ("a peer", words("spoke-1"), [f"wg0 {ONE}"]),
+    ("a network behind a peer", words("webcams"), [f"wg0 {CAMERAS}"]),
+    ("anybody who comes through", words("any"), ["wg0 *"]),
+    ("nobody from elsewhere, whatever his address", words(ELSEWHERE, "203.0.113.0/24"), []),
+    ("of a range what is behind the interface", words("10.11.0.0/16"), [f"wg0 {CAMERAS}"]),
+    ("together", words("spoke-1", ELSEWHERE, "webcams"), [f"wg0 {CAMERAS},{ONE}"]),
+)
+
+
+@pytest.mark.parametrize(("source", "expected"), [e[1:] for e in ENTRIES], ids=[e[0] for e in ENTRIES])
+def test_who_may_come_in(source: Side, expected: list[str]) -> None:
+    found = entries(config(replace(HUB, inputs=(Input(source),))), state(LAN))
+    assert [place(entry.source) for entry in found] == expected
+    assert all(entry.target == HERE for entry in found)
+
+
+def test_who_comes_in_from_nowhere_is_told() -> None:
+    wanted = config(replace(HUB, forwards=(), inputs=(Input(words(ELSEWHERE, "webcams")),)))
+    (found,) = nowhere(wanted, state(LAN))
+    assert str(found) == (
+        f"the rule {ELSEWHERE}, webcams → this machine of wg0 permits nothing for {ELSEWHERE}: no peer has it"
+    )

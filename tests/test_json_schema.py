@@ -83,6 +83,7 @@ PLACES: dict[Section, dict[str, Any]] = {
     Section.INTERFACE: SCHEMA["properties"]["interface"],
     Section.PEER: SCHEMA["properties"]["peers"]["additionalProperties"],
     Section.FORWARD: SCHEMA["properties"]["forward"]["items"],
+    Section.INPUT: SCHEMA["properties"]["input"]["items"],
     Section.MASQUERADE: SCHEMA["properties"]["masquerade"]["items"],
 }
 
@@ -103,6 +104,7 @@ RIGHT: dict[str, Any] = {
     "networks": {"webcams": ["10.11.12.0/24"], "lan": "fd00::/64"},
     "peers": {"spoke-1": {"public_key": key("a"), "allowed_ips": ["172.27.0.2/32", "webcams"]}},
     "forward": [{"from": ["spoke-1"], "to": ["any"], "ports": ["tcp/80", "icmp"], "out": "eth0"}],
+    "input": [{"from": ["spoke-1"], "ports": ["tcp/22"]}],
     "masquerade": [{"out": "eth0", "to": ["webcams"]}],
 }
 POOL: tuple[Any, ...] = (
@@ -128,6 +130,7 @@ def changed(section: Section, name: str, value: Any) -> dict[str, Any]:
         Section.INTERFACE: document["interface"],
         Section.PEER: document["peers"]["spoke-1"],
         Section.FORWARD: document["forward"][0],
+        Section.INPUT: document["input"][0],
         Section.MASQUERADE: document["masquerade"][0],
     }[section]
     into[name] = value
@@ -178,6 +181,7 @@ WRONG: tuple[tuple[Section, str, Any], ...] = (
     (Section.FORWARD, "from", []),
     (Section.FORWARD, "ports", ["any"]),
     (Section.FORWARD, "in", "ä"),
+    (Section.INPUT, "from", None),
     (Section.MASQUERADE, "out", None),
 )
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.configs import HUB, NOW, config, interface, machine, network, peer, run, side
 from wgd import flows
-from wgd.config.document import Config, Forward, Interface, Masquerade, Peer, PortRange, Side
-from wgd.flows import Reader, disguises, ingress, nowhere
+from wgd.config.document import Config, Forward, Input, Interface, Masquerade, Peer, PortRange, Side
+from wgd.flows import Reader, disguises, entries, ingress, nowhere
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.route import Route
 from wgd.model import State
@@ -52,6 +52,7 @@ RULES = tuple(
     for i, one in enumerate(SIDES)
     for j, other in enumerate(SIDES)
 )
+INPUTS = tuple(Input(one, ports) for one in SIDES for ports in ((), (PortRange("tcp", 22, 22),)))
 MASKS: tuple[tuple[Masquerade, ...], ...] = (
     (),
     (Masquerade("lan7", side("192.168.7.0/24")),),
@@ -71,11 +72,12 @@ def subset(everything: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 hubs: st.SearchStrategy[Interface] = st.builds(
-    lambda peers, rules, masks, own: replace(
-        interface("wg0", *own, peers=peers, forwards=rules, masquerades=masks), private_key=HUB.private_key
+    lambda peers, rules, inputs, masks, own: interface(
+        "wg0", *own, peers=peers, forwards=rules, inputs=inputs, masquerades=masks
     ),
     subset(PEERS),
     subset(RULES),
+    subset(INPUTS),
     st.sampled_from(MASKS),
     st.sampled_from(ADDRESSES),
 )
@@ -92,7 +94,7 @@ def histories(draw: st.DrawFn) -> list[tuple[Config, State]]:
         seen = replace(observe(machine(), {}, NOW + later), now=NOW + later)
         found.append((wanted, replace(seen, objects={**seen.objects, "route": routes})))
         for _ in range(draw(st.integers(0, 2))):
-            field, pool = draw(st.sampled_from((("peers", PEERS), ("forwards", RULES))))
+            field, pool = draw(st.sampled_from((("peers", PEERS), ("forwards", RULES), ("inputs", INPUTS))))
             have = getattr(hub, field)
             at, one = draw(st.integers(0, len(have))), draw(st.sampled_from(pool))
             rest = tuple(other for other in have if other is not one)
@@ -118,6 +120,7 @@ def test_whoever_asks_gets_the_answer_for_what_he_asked(history: list[tuple[Conf
     for wanted, seen in history:
         fresh = Reader()
         assert flows.flows(wanted, seen) == fresh.read(wanted, seen).flows
+        assert entries(wanted, seen) == fresh.read(wanted, seen).entries
         assert nowhere(wanted, seen) == fresh.read(wanted, seen).nowhere
         assert ingress(wanted, seen) == fresh.ingress(wanted, seen)
         assert disguises(wanted) == fresh.disguises(wanted)

@@ -19,10 +19,11 @@ from tests.configs import (
     peer,
     resolved,
     run,
+    side,
 )
 from tests.fake import FakeKernel
 from wgd import report
-from wgd.config.document import Config, Endpoint, Forwarding
+from wgd.config.document import Config, Endpoint, Forwarding, Input
 from wgd.endpoints import NOWHERE
 from wgd.errors import Problem, Severity
 from wgd.kinds.peer import PeerEdit, Stripped
@@ -208,6 +209,13 @@ RELAXED = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)
 )
 def test_opening_is_announced(wanted: Config, opens: list[str]) -> None:
     assert status(applied(config(HUB)), wanted)["opens"] == opens
+
+
+def test_the_last_input_that_goes_is_announced() -> None:
+    guarded = replace(HUB, inputs=(Input(side("any")),))
+    assert status(applied(config(guarded)), config(guarded))["warnings"] == []
+    (warning,) = status(applied(config(guarded)), config(HUB))["warnings"]
+    assert warning == "OPENS: what comes in to this machine through wg0 will no longer be restricted"
 
 
 def test_plan_value_has_the_commands() -> None:

@@ -13,9 +13,9 @@ from tests.configs import HUB, NOW, config, machine, network, networks, peer, ru
 from tests.fake import FakeKernel
 from tests.nft_verdict import Packet, verdict
 from wgd.config.document import Config, Forward, Interface, PortRange
-from wgd.flows import Flow
 from wgd.ground import Place
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, NftElements, NftTransaction, Rule
+from wgd.meaning import Flow
 from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit, spelled
 from wgd.plan import make_plan

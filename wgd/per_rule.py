@@ -6,18 +6,19 @@ It is a memo of a pure function and nothing else: the answer is the same without
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
-from wgd.config.document import Forward, Interface
+from wgd.config.document import Forward, Input
 from wgd.cover import NOTHING, Cover
 from wgd.ground import Ground, public_addresses
 from wgd.listing import touched
 from wgd.prefixes import Ranges
 
+R = TypeVar("R", bound=Forward | Input)
 T = TypeVar("T")
 
 
@@ -33,13 +34,13 @@ class _One(NamedTuple):
 class _Made(NamedTuple):
     """What came of each rule, in their order, what it was made of, and what addresses they all name."""
 
-    rules: tuple[Forward, ...]
+    rules: Sequence[Forward | Input]
     here: Ground
     each: list[_One]
     cover: Cover
 
 
-class PerRule(Generic[T]):
+class PerRule(Generic[R, T]):
     """For the interfaces of one config after the other."""
 
     def __init__(self) -> None:
@@ -50,16 +51,16 @@ class PerRule(Generic[T]):
         """Another config: of interfaces that it does not ask for, nothing is kept."""
         self._before, self._now = self._now, {}
 
-    def of(self, interface: Interface, here: Ground, make: Callable[[Forward], T]) -> list[T]:
-        """What `make` makes of each rule on this ground."""
-        key = (interface.name, here.version)
+    def of(self, interface: str, rules: Sequence[R], here: Ground, make: Callable[[R], T]) -> list[T]:
+        """What `make` makes of each of the rules of an interface on this ground."""
+        key = (interface, here.version)
         last = self._before.get(key)
         if last is None or _frame(last.here) != _frame(here):
             last = _Made((), here, [], NOTHING)
-        made = _remade(last, interface.forwards, here, make)
+        made = _remade(last, rules, here, make)
         if last.here is not here:
-            for at in _affected(interface.name, made, last.here):
-                made.each[at] = made.each[at]._replace(made=make(interface.forwards[at]))
+            for at in _affected(interface, made, last.here):
+                made.each[at] = made.each[at]._replace(made=make(rules[at]))
         self._now[key] = made
         return [*map(_MADE, made.each)]
 
@@ -72,9 +73,7 @@ def _frame(here: Ground) -> tuple[object, ...]:
     return here.own, here.named, here.routes, tuple(here.behind)
 
 
-def _remade(
-    last: _Made, rules: tuple[Forward, ...], here: Ground, make: Callable[[Forward], object]
-) -> _Made:
+def _remade(last: _Made, rules: Sequence[R], here: Ground, make: Callable[[R], object]) -> _Made:
     start, end, _, _ = touched(last.rules, rules)
     old = last.each[start:end]
     known = {id(rule): one for rule, one in zip(last.rules[start:end], old, strict=True)}
@@ -84,11 +83,11 @@ def _remade(
     return _Made(rules, here, last.each[:start] + new + (last.each[end:] if end else []), cover)
 
 
-def _one(rule: Forward, version: int, make: Callable[[Forward], object]) -> _One:
-    sides = (rule.source, rule.target)
+def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
+    sides = rule.sides
     return _One(
         make(rule),
-        rule.source.peers + rule.target.peers,
+        tuple(name for side in sides for name in side.peers),
         tuple(prefixes.span(net) for side in sides for net in side.networks if net.version == version),
         any(side.internet for side in sides),
     )

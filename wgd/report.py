@@ -6,7 +6,7 @@ The status value is what the daemon writes to `status.json` and what everybody s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from wgd import __version__
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
-from wgd.flows import nowhere
+from wgd.flows import door, guard, nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
@@ -77,7 +77,13 @@ def status(
         "failures": [_outcome(outcome) for outcome in failures if not outcome.ok],
         "problems": [problem_value(problem) for problem in wrong],
         "obstacles": [_obstacle(obstacle) for obstacle in obstacles],
-        "warnings": [*warnings, *rivalry, *map(str, nowhere(config, seen)), *_unresolved(config, seen)],
+        "warnings": [
+            *map(_opened, opens(plan, door)),
+            *warnings,
+            *rivalry,
+            *map(str, nowhere(config, seen)),
+            *_unresolved(config, seen),
+        ],
     }
 
 
@@ -99,15 +105,17 @@ def outcome_values(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     return [_outcome(outcome) for outcome in outcomes]
 
 
-def opens(plan: Plan) -> tuple[str, ...]:
-    """Interfaces that stay, but lose the chain that restricts what is forwarded through them."""
+def opens(plan: Plan, chain: Callable[[str], str] = guard) -> tuple[str, ...]:
+    """Interfaces that stay, but lose the chain that restricts what is forwarded through them (or another)."""
     gone = {change.ref for change in plan.changes if change.verb is Verb.DELETE}
-    names = (str(ref.key).removeprefix("forward-") for ref in gone if _restricts(ref))
-    return tuple(sorted(name for name in names if Ref("link", name) not in gone))
+    start = chain("")
+    names = (str(ref.key) for ref in gone if ref.kind == "nftables" and str(ref.key).startswith(start))
+    found = (name.removeprefix(start) for name in names)
+    return tuple(sorted(name for name in found if Ref("link", name) not in gone))
 
 
-def _restricts(ref: Ref) -> bool:
-    return ref.kind == "nftables" and str(ref.key).startswith("forward-")
+def _opened(name: str) -> str:
+    return f"OPENS: what comes in to this machine through {name} will no longer be restricted"
 
 
 def _interfaces(

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from wgd import prefixes
 from wgd.config.document import IPNetwork, PortRange
-from wgd.flows import Flow
 from wgd.ground import Place
+from wgd.meaning import HERE, Flow
 from wgd.nftset import INTERVALS, PAIR
 
 LONGEST = 64
@@ -140,6 +140,8 @@ def version(number: int) -> str:
 
 
 def _device(word: str, place: Place, managed: Sequence[str]) -> str:
+    if place == HERE:
+        return ""
     return unmanaged(word, managed) if place.device is None else f'{word} "{place.device}"'
 
 

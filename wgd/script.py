@@ -9,8 +9,9 @@ from typing import Any
 from wgd import report
 from wgd.config.document import Config, IPNetwork, PortRange
 from wgd.findings import findings, outcome_lines
-from wgd.flows import Disguise, Flow, disguises, flows
+from wgd.flows import Disguise, disguises, entries, flows
 from wgd.ground import Place
+from wgd.meaning import HERE, Flow
 from wgd.model import Outcome, Plan, Stage, State
 from wgd.terminal import BOLD, DIM, YELLOW, Page, plain, several
 
@@ -60,14 +61,16 @@ def render_rules(config: Config, seen: State, page: Page, *, whole: bool = True)
     `seen` says who has expired, and where the routes lead."""
     permitted, disguised = flows(config, seen), disguises(config)
     meanings: dict[tuple[str, str, tuple[PortRange, ...]], list[str]] = {}
-    for flow in permitted:
+    for flow in (*permitted, *entries(config, seen)):
         meanings.setdefault((flow.interface, flow.words, flow.ports), []).append(_flow(flow))
     rules: list[str] = []
     for interface in config.enabled():
         for rule in interface.forwards:
-            words = f"{rule.source} → {rule.target}"
-            meaning = meanings.get((interface.name, words, rule.ports), [])
-            rules.append("\n".join(_rule(f"{interface.name} forwards {words}", meaning, page)))
+            meaning = meanings.get((interface.name, str(rule), rule.ports), [])
+            rules.append("\n".join(_rule(f"{interface.name} forwards {rule}", meaning, page)))
+        for entry in interface.inputs:
+            meaning = meanings.get((interface.name, str(entry), entry.ports), [])
+            rules.append("\n".join(_rule(f"{interface.name} lets in {entry}", meaning, page)))
         for disguise in disguised:
             if disguise.interface == interface.name:
                 title = f"{interface.name} masquerades {disguise.words}"
@@ -84,7 +87,8 @@ def _rule(title: str, meaning: Sequence[str], page: Page) -> Iterable[str]:
 
 
 def _flow(flow: Flow) -> str:
-    text = f"{_place('in', 'from', flow.source)}, {_place('out', 'to', flow.target)}"
+    target = "to this machine" if flow.target == HERE else _place("out", "to", flow.target)
+    text = f"{_place('in', 'from', flow.source)}, {target}"
     return f"{text}: {_ports(flow.ports)}" if flow.ports else text
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from wgd import prefixes
-from wgd.flows import Flow
 from wgd.listing import touched
+from wgd.meaning import Flow
 from wgd.nftset import INTERVALS, NamedSet
 from wgd.rules import HOLE, Part, Text, parts, port_texts, rule_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomli_w
 
-from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
+from wgd.config.document import MTU_AUTO, Forward, Input, Interface, Peer
 from wgd.config.keys import encoded
 
 
@@ -15,6 +15,7 @@ def rewritten(interface: Interface) -> bytes:
         "networks": {name: list(map(str, ranges)) for name, ranges in interface.networks.items()},
         "peers": {peer.name: _peer(peer) for peer in interface.peers},
         "forward": [_forward(rule) for rule in interface.forwards],
+        "input": [_input(rule) for rule in interface.inputs],
         "masquerade": [{"out": rule.out, "to": list(rule.target.words)} for rule in interface.masquerades],
     }
     return tomli_w.dumps(document).encode()
@@ -46,6 +47,10 @@ def _peer(peer: Peer) -> dict[str, object]:
         "expires": peer.expires,
     }
     return _without_none(section)
+
+
+def _input(rule: Input) -> dict[str, object]:
+    return _without_none({"from": list(rule.source.words), "ports": list(map(str, rule.ports)) or None})
 
 
 def _forward(rule: Forward) -> dict[str, object]:

@@ -30,6 +30,8 @@ RULES = (
     '[[forward]]\nfrom = ["a"]\nto = ["lan"]\n',
     '[[forward]]\nfrom = ["b"]\nto = ["any"]\nports = ["tcp/80", "icmp"] # so\n',
     '[[masquerade]]\nout = "eth0"\nto = ["lan"]\n',
+    '[[input]]\nfrom = ["a"]\nports = ["tcp/22"]\n',
+    '[[input]]\nfrom = ["any"]\n',
 )
 TABLES = (
     *(peer(name) for name in "abcdef"),

@@ -37,6 +37,11 @@ def _masquerade(line: str, *without: str) -> str:
     return _rule("") + "\n".join(["[[masquerade]]", line, *lines]) + "\n"
 
 
+def _input(line: str, *without: str) -> str:
+    lines = [own for own in ('from = ["a"]',) if own.split(" ")[0] not in without]
+    return _peer("") + "\n".join(["[[input]]", line, *lines]) + "\n"
+
+
 INTERFACE = {
     "unknown key": (
         "lisen_port = 1",
@@ -285,6 +290,7 @@ MISSING = {
     "from": (_rule("", "from"), Expected(9, "forward[0]", "from is missing", "who may open")),
     "to": (_rule("", "to"), Expected(9, "forward[0]", "to is missing", "where connections may go")),
     "out": (_masquerade("", "out"), Expected(13, "masquerade[0]", "out is missing", "eth0")),
+    "from of input": (_input("", "from"), Expected(9, "input[0]", "from is missing", "to this machine")),
     "to of masquerade": (_masquerade("", "to"), Expected(13, "masquerade[0]", "to is missing", '["any"]')),
 }
 
@@ -340,6 +346,15 @@ RULES = {
         "masquerade[0].out",
         "is wg0 itself",
         "",
+    ),
+    "no device of an input": (_input('in = "eth0"'), 10, "input[0].in", "unknown key", "[[forward]]"),
+    "no port of an input": (_input("ports = []"), 10, "input[0].ports", "empty array", "leave ports out"),
+    "the internet is not behind it": (
+        _input('from = ["a", "internet"]', "from"),
+        10,
+        "input[0].from[1]",
+        "expected who is behind wg0",
+        '"any"',
     ),
     "masquerade's key": (_masquerade('from = ["a"]'), 14, "masquerade[0].from", "unknown key", "[[forward]]"),
 }
@@ -427,6 +442,11 @@ def test_a_rule() -> None:
     assert (rule.incoming, rule.outgoing) == ("eth0", "eth1")
     assert rule.source.peers == ("a",)
     assert rule.target.networks == (ip_network("10.11.12.0/24"),)
+
+
+def test_an_input() -> None:
+    rule = _only(_input('ports = ["tcp/22"]')).inputs[0]
+    assert (rule.source.peers, rule.ports) == (("a",), (PortRange("tcp", 22, 22),))
 
 
 def test_a_masquerade() -> None:

@@ -21,10 +21,11 @@ from tests.configs import (
     run,
     side,
 )
-from wgd.config.document import Config, Forward, Masquerade, PortRange
+from wgd.config.document import Config, Forward, Input, Masquerade, PortRange
 from wgd.flows import FENCE
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, Rule
 from wgd.model import State
+from wgd.nftset import NamedSet
 from wgd.plan import make_plan
 from wgd.reconcile import observe
 
@@ -101,6 +102,34 @@ def test_a_second_interface_is_a_managed_one() -> None:
         texts(two, "forward-wg0")[3].split("oifname")[1]
         == ' != { "wg0", "wg1" } ip daddr 203.0.113.0/24 accept'
     )
+
+
+def test_what_comes_in_has_a_chain_of_its_own() -> None:
+    rules = (
+        Input(side("spoke-1", peers=("spoke-1",)), (PortRange("tcp", 22, 22),)),
+        Input(side("any"), PORTS[-1][1]),
+    )
+    assert texts(config(replace(HUB, forwards=(), inputs=rules)), "input-wg0") == [
+        'iifname != "wg0" accept',
+        "ct direction reply ct state established,related accept",
+        "ct state related meta l4proto { icmp, ipv6-icmp } accept",
+        'meta nfproto ipv4 iifname "wg0" ip saddr 172.27.0.2/32 tcp dport 22 accept',
+        *(
+            f'meta nfproto ipv4 iifname "wg0" {ports} accept'
+            for ports in ("tcp dport 53", "udp dport 53", "meta l4proto icmp")
+        ),
+        "counter drop",
+    ]
+
+
+def test_many_who_come_in_are_a_set() -> None:
+    peers = tuple(peer(f"p{n}", f"172.27.1.{2 * n}/32") for n in range(20))
+    rules = tuple(Input(side(p.name, peers=(p.name,))) for p in peers)
+    wanted = config(replace(HUB, peers=peers, forwards=(), inputs=rules))
+    *_, rule, _ = texts(wanted, "input-wg0")
+    (found,) = (one for one in KIND.desired(wanted, State({}, now=NOW)) if isinstance(one, NamedSet))
+    assert rule == f'meta nfproto ipv4 iifname "wg0" ip saddr @{found.name} accept'
+    assert len(found.elements) == 20 and KIND.interface(found) == "wg0"
 
 
 def test_masquerade_is_narrow() -> None:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from wgd.config.assemble import Assembled
 from wgd.config.decode import Decoded, Files, bound_devices, decode_drafts, in_order
-from wgd.config.document import Config, Forward, Interface, Masquerade, Peer
+from wgd.config.document import Config, Forward, Input, Interface, Masquerade, Peer
 from wgd.config.draft import Draft, PeerDraft
 from wgd.config.keys import KeyReader
 from wgd.config.names import Part, claim
@@ -165,7 +165,8 @@ def shared(now: Interface, before: Interface | None) -> Interface:
     peers = _shared(now.peers, before.peers, _name)
     forwards = _shared(now.forwards, before.forwards, _words)
     masquerades = _shared(now.masquerades, before.masquerades, _words_out)
-    made = replace(now, peers=peers, forwards=forwards, masquerades=masquerades)
+    inputs = _shared(now.inputs, before.inputs, _words_in)
+    made = replace(now, peers=peers, forwards=forwards, masquerades=masquerades, inputs=inputs)
     return before if made == before else made
 
 
@@ -181,6 +182,10 @@ def _name(peer: Peer) -> Hashable:
 
 def _words(rule: Forward) -> Hashable:
     return rule.source.words, rule.target.words, rule.ports
+
+
+def _words_in(rule: Input) -> Hashable:
+    return rule.source.words, rule.ports
 
 
 def _words_out(rule: Masquerade) -> Hashable:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from wgd.config import overlap, x25519
 from wgd.config.across import Footprint
 from wgd.config.document import (
+    ANY,
+    INTERNET,
     MTU_AUTO,
     Forward,
     Forwarding,
+    Input,
     Interface,
     IPNetwork,
     Masquerade,
@@ -53,6 +56,8 @@ def assemble(
                 names.side(words)
             for masquerade in draft.masquerades:
                 names.side(masquerade.target)
+            for rule in draft.inputs:
+                names.side(rule.source)
         return Assembled(None, None, tuple(problems), names.lacking)
     members = Members(main, names, read_key, problems)
     return _Assembly(name, main, drafts, members, problems, now).result()
@@ -89,11 +94,14 @@ class _Assembly:
         peers = tuple(peer for peer in made if peer)
         forwards = tuple(members.forward(rule) for draft in drafts for rule in draft.forwards)
         masquerades = tuple(members.masquerade(rule) for draft in drafts for rule in draft.masquerades)
+        inputs = tuple(members.input(rule) for draft in drafts for rule in draft.inputs)
         self._check_peers(own_key)
         self.problems.extend(self._check_addresses())
         self.problems.extend(self._check_mtu())
         self.problems.extend(self._check_rules())
-        interface = self._interface(private_key, peers, forwards, masquerades) if private_key else None
+        interface = (
+            self._interface(private_key, peers, forwards, masquerades, inputs) if private_key else None
+        )
         problems, lacking = tuple(self.problems), members.names.lacking
         return Assembled(interface, self._footprint(), problems, lacking, drafts, members, own_key)
 
@@ -103,6 +111,7 @@ class _Assembly:
         peers: tuple[Peer, ...],
         forwards: tuple[Forward, ...],
         masquerades: tuple[Masquerade, ...],
+        inputs: tuple[Input, ...],
     ) -> Interface:
         main = self.main
         return Interface(
@@ -120,6 +129,7 @@ class _Assembly:
             peers=peers,
             forwards=forwards,
             masquerades=masquerades,
+            inputs=inputs,
             strip_after=main.strip_after,
         )
 
@@ -173,6 +183,10 @@ class _Assembly:
             yield (self.main.where / "forwarding").error(
                 message, 'write "rules", or delete the line', also=(rule.file,)
             )
+        for place in (place for draft in self.drafts for one in draft.inputs for place in one.source):
+            if place.value == INTERNET:
+                message = f'found "{INTERNET}", expected who is behind {self.name}'
+                yield place.where.error(message, f'name peers or networks, or write "{ANY}"')
         bound = [(rule.where / "in", rule.incoming) for rule in forwards]
         bound += [(rule.where / "out", rule.outgoing) for rule in forwards]
         bound += [(rule.where / "out", rule.out) for rule in masquerades]

@@ -130,6 +130,29 @@ class Forward:
     incoming: str | None = None
     outgoing: str | None = None
 
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return (self.source, self.target)
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One `[[input]]`: `source`, behind the interface, may open flows to this machine itself, on `ports`
+    (empty: everything)."""
+
+    source: Side
+    ports: tuple[PortRange, ...] = ()
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return (self.source,)
+
+    def __str__(self) -> str:
+        return f"{self.source} → this machine"
+
 
 @dataclass(frozen=True, slots=True)
 class Masquerade:
@@ -166,6 +189,7 @@ class Interface:
     peers: tuple[Peer, ...] = ()
     forwards: tuple[Forward, ...] = ()
     masquerades: tuple[Masquerade, ...] = ()
+    inputs: tuple[Input, ...] = ()
     strip_after: int = STRIP_AFTER
 
     def peer(self, name: str) -> Peer | None:

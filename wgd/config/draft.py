@@ -74,6 +74,15 @@ class ForwardDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDraft:
+    """One `[[input]]`."""
+
+    where: Where
+    source: Words
+    ports: tuple[PortRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MasqueradeDraft:
     """One `[[masquerade]]`."""
 
@@ -97,5 +106,6 @@ class Draft:
     peers: tuple[PeerDraft, ...] = ()
     forwards: tuple[ForwardDraft, ...] = ()
     masquerades: tuple[MasqueradeDraft, ...] = ()
+    inputs: tuple[InputDraft, ...] = ()
     layout: Layout | None = None
     shift: Shift | None = None

@@ -10,7 +10,7 @@ from wgd.config import parts
 from wgd.config.locate import KeyPath
 from wgd.config.source import Source
 
-ARRAYS = ("forward", "masquerade")
+ARRAYS = ("forward", "input", "masquerade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Layout:
 
 def initial(section: str) -> bytes:
     """What stands for a section in `Layout.sections`."""
-    return section[:1].encode()
+    return b"h" if section == "input" else section[:1].encode()  # an "i" is the interface
 
 
 def laid_out(file: str, preamble: str, pieces: Sequence[str], found: Sequence[parts.Part]) -> Layout:

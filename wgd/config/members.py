@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wgd.config.document import Endpoint, Forward, Masquerade, Peer, Role
-from wgd.config.draft import ForwardDraft, InterfaceDraft, MasqueradeDraft, PeerDraft
+from wgd.config.document import Endpoint, Forward, Input, Masquerade, Peer, Role
+from wgd.config.draft import ForwardDraft, InputDraft, InterfaceDraft, MasqueradeDraft, PeerDraft
 from wgd.config.keys import KeyFileError
 from wgd.config.resolve import Names
 from wgd.config.source import Where
@@ -44,6 +44,10 @@ class Members:
         """One `[[forward]]`."""
         source, target = self.names.side(rule.source), self.names.side(rule.target)
         return Forward(source, target, rule.ports, rule.incoming, rule.outgoing)
+
+    def input(self, rule: InputDraft) -> Input:
+        """One `[[input]]`."""
+        return Input(self.names.side(rule.source), rule.ports)
 
     def masquerade(self, rule: MasqueradeDraft) -> Masquerade:
         """One `[[masquerade]]`."""

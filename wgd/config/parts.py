@@ -18,7 +18,7 @@ from wgd.config.locate import KeyPath
 _COMMENT = r"(?:#[^\x00-\x08\n-\x1f\x7f]*)?"
 _OPENING = re.compile(
     r"(?:peers\.(?:([A-Za-z0-9_-]+)|\"([^\"\\\x00-\x1f\x7f]*)\"|'([^'\x00-\x1f\x7f]*)')"
-    rf"|(interface|networks)|\[(forward|masquerade)\])\][ \t]*{_COMMENT}(?:\n|\Z)"
+    rf"|(interface|networks)|\[(forward|input|masquerade)\])\][ \t]*{_COMMENT}(?:\n|\Z)"
 )
 """A header, behind its first bracket."""
 _PREAMBLE = re.compile(rf"(?:\n[ \t]*{_COMMENT})*")
@@ -113,7 +113,7 @@ def whole(found: Sequence[Part]) -> dict[str, object] | None:
     peers: dict[str, object] = {}
     arrays: dict[str, list[object]] = {}
     for section, name, content in found:
-        if section in ("forward", "masquerade"):
+        if section in ("forward", "input", "masquerade"):
             arrays.setdefault(section, []).append(content)
         elif name in peers if section == "peers" else section in tables:
             return None

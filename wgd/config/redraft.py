@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from wgd.config import parts, sections, toml
-from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
+from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft
 from wgd.config.layout import ARRAYS, Layout, Shift, head, initial
 from wgd.config.schema import draft
 from wgd.config.source import Source, Where
@@ -16,8 +16,8 @@ from wgd.config.table import Table
 from wgd.errors import Problem
 from wgd.listing import touched
 
-_Drafted = PeerDraft | ForwardDraft | MasqueradeDraft
-_READ = {"peers": "peers", "forward": "forwards", "masquerade": "masquerades"}
+_Drafted = PeerDraft | ForwardDraft | InputDraft | MasqueradeDraft
+_READ = {"peers": "peers", "forward": "forwards", "input": "inputs", "masquerade": "masquerades"}
 """The sections that are read again table by table → where their drafts are."""
 
 
@@ -116,6 +116,8 @@ class _Middle:
                 one: _Drafted = sections.peer(table, part.name)
             case "forward":
                 one = sections.forward(table)
+            case "input":
+                one = sections.inputs(table)
             case "masquerade":
                 one = sections.masquerade(table)
             case _:

@@ -88,14 +88,14 @@ class _File:
         )
         forwards = tuple(map(sections.forward, self._tables("forward")))
         masquerades = tuple(map(sections.masquerade, self._tables("masquerade")))
+        inputs = tuple(map(sections.inputs, self._tables("input")))
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file
         own = self._claim.part is not Part.SHARED  # there peers and rules are misplaced
         layout = self._layout if own and self._layout and len(self._layout.pieces) >= LEAST else None
-        return Draft(
-            file, True, tuple(self._problems), interface, networks, peers, forwards, masquerades, layout
-        )
+        problems = tuple(self._problems)
+        return Draft(file, True, problems, interface, networks, peers, forwards, masquerades, inputs, layout)
 
     def _misplaced(self) -> None:
         """What has its place in another file."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from wgd.config import addresses, values
 from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, IPNetwork, PortRange, Role
-from wgd.config.draft import ForwardDraft, InterfaceDraft, MasqueradeDraft, NetworkDraft, PeerDraft, Words
+from wgd.config.draft import (
+    ForwardDraft,
+    InputDraft,
+    InterfaceDraft,
+    MasqueradeDraft,
+    NetworkDraft,
+    PeerDraft,
+    Words,
+)
 from wgd.config.names import name_fault
 from wgd.config.source import Placed
 from wgd.config.table import Table
@@ -123,6 +131,14 @@ def forward(table: Table) -> ForwardDraft:
     )
     table.close(Section.FORWARD)
     return read
+
+
+def inputs(table: Table) -> InputDraft:
+    """`[[input]]`."""
+    source = _side(table, "from", "who may open connections to this machine")
+    ports = _filled_if_there(table, "ports", "to allow everything, leave ports out")
+    table.close(Section.INPUT)
+    return InputDraft(table.where, source, tuple(port for port, _ in ports))
 
 
 def _filled_if_there(table: Table, key: str, hint: str) -> tuple[Placed[PortRange], ...]:

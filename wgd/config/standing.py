@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
-from wgd.config.draft import Draft, ForwardDraft, MasqueradeDraft, PeerDraft
+from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft, Words
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
 from wgd.config.spans import Span, span
@@ -82,7 +82,7 @@ class Standing:
         self._uses = Counter(
             name
             for draft in drafts
-            for rules in (draft.forwards, draft.masquerades)
+            for rules in (draft.forwards, draft.inputs, draft.masquerades)
             for rule in rules
             for name in _names(rule)
         )
@@ -231,12 +231,16 @@ def _is_small(edit: Edit) -> bool:
         and before.interface is now.interface
         and (before.networks is now.networks or not (before.networks or now.networks))
         and (before.masquerades is now.masquerades or not (before.masquerades or now.masquerades))
+        and (before.inputs is now.inputs or before.inputs == now.inputs)
     )
 
 
-def _names(rule: ForwardDraft | MasqueradeDraft) -> Iterator[str]:
+def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
     """The words of a rule that are no addresses."""
-    sides = (rule.source, rule.target) if isinstance(rule, ForwardDraft) else (rule.target,)
+    if isinstance(rule, ForwardDraft):
+        sides: tuple[Words, ...] = (rule.source, rule.target)
+    else:
+        sides = (rule.source if isinstance(rule, InputDraft) else rule.target,)
     return (word for side in sides for word, _ in side if isinstance(word, str))
 
 

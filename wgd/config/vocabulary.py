@@ -14,11 +14,12 @@ class Section(enum.StrEnum):
     INTERFACE = "[interface]"
     PEER = "[peers.NAME]"
     FORWARD = "[[forward]]"
+    INPUT = "[[input]]"
     MASQUERADE = "[[masquerade]]"
 
 
 KEYS: dict[Section, tuple[str, ...]] = {
-    Section.TOP: ("interface", "networks", "peers", "forward", "masquerade"),
+    Section.TOP: ("interface", "networks", "peers", "forward", "input", "masquerade"),
     Section.INTERFACE: (
         "role",
         "addresses",
@@ -42,6 +43,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "expires",
     ),
     Section.FORWARD: ("from", "to", "ports", "in", "out"),
+    Section.INPUT: ("from", "ports"),
     Section.MASQUERADE: ("out", "to"),
 }
 
@@ -62,6 +64,7 @@ _SYNONYMS = {
     Section.INTERFACE: {"port": "listen_port", "privatekeypath": "private_key_file"},
     Section.PEER: {"keepalive": "persistent_keepalive", "psk": "preshared_key_file", "key": "public_key"},
     Section.FORWARD: {"source": "from", "destination": "to", "iif": "in", "oif": "out"},
+    Section.INPUT: {"source": "from"},
     Section.MASQUERADE: {"device": "out", "destination": "to"},
 }
 

@@ -17,8 +17,9 @@ from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
 from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Does, Ending, Ruleset, endings
-from wgd.flows import Flow, flows
+from wgd.flows import flows
 from wgd.ground import Place
+from wgd.meaning import Flow
 from wgd.model import State
 from wgd.prefixes import Ranges
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from wgd.config.document import Config
 from wgd.firewalls.walk import Published, Ruleset
-from wgd.flows import Flow, flows, guard
+from wgd.flows import flows, guard
+from wgd.meaning import Flow
 from wgd.model import Plan, Ref, State, Verb
 
 

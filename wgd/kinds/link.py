@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import MTU_AUTO, Config, Interface
-from wgd.flows import guard
+from wgd.flows import door, guard
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
@@ -169,7 +169,7 @@ def _update(have: Link, want: Link, refs: tuple[Ref, ...]) -> Iterable[Op]:
 
 def _rules(want: Link) -> tuple[Ref, ...]:
     """Fail closed: no packet flows through a link whose rules could not be set."""
-    return (Ref("nftables", guard(want.name)),)
+    return tuple(Ref("nftables", chain(want.name)) for chain in (guard, door))
 
 
 def wanted_mtu(interface: Interface, seen: State) -> int | None:

@@ -1,5 +1,5 @@
-"""Kind `nftables`: what is in table `inet wgd`: chains for forwarding and masquerading, one per interface,
-and the sets that rules look into.
+"""Kind `nftables`: what is in table `inet wgd`: chains for what is forwarded, comes in and is masqueraded,
+each of one interface, and the sets that rules look into.
 
 Marker: the table; everything in it is ours, and each rule carries a digest of its text in its comment.
 Quirks: listings do not return what was sent, so rules are compared by digest, never by text. `iifname`, since
@@ -19,8 +19,9 @@ from typing import ClassVar
 
 from wgd import rules
 from wgd.config.document import Config, Forwarding
-from wgd.flows import FENCE, Disguise, disguises, flows, guard
+from wgd.flows import FENCE, Disguise, disguises, door, entries, flows, guard
 from wgd.kinds.sysctl import fenced
+from wgd.meaning import Flow
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
@@ -28,6 +29,7 @@ from wgd.writer import Writer
 
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
+INPUT = "type filter hook input priority filter; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
@@ -85,21 +87,22 @@ class NftablesKind(Kind[Spec]):
         return spec.name if _word(spec) == "chain" else (_word(spec), spec.name)
 
     def __init__(self) -> None:
-        self._writers: dict[str, Writer] = {}
+        self._writers: dict[tuple[str, bool], Writer] = {}
+        self._former = self._writers
 
     def desired(self, config: Config, seen: State) -> Iterable[Spec]:
-        writers, self._writers = self._writers, {}
-        permitted, disguised = flows(config, seen), disguises(config)
-        managed = config.managed()
+        self._former, self._writers = self._writers, {}
+        disguised, managed = disguises(config), config.managed()
         for interface in config.enabled():
             name = interface.name
             if interface.forwarding is Forwarding.RULES:
-                writer = writers.get(name)
-                if writer is None or writer.managed != managed:
-                    writer = Writer(name, managed)
-                self._writers[name] = writer
-                mine = tuple(flow for flow in permitted if flow.interface == name)
-                yield from _forwarding(name, *writer.accepts(mine))
+                through = (f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}")
+                found = self._written(name, managed, flows(config, seen), entering=False)
+                yield from _filter(guard(name), FORWARD, through, *found)
+            if interface.inputs:
+                through = (f'iifname != "{name}" accept', f"not through {name}")
+                found = self._written(name, managed, entries(config, seen), entering=True)
+                yield from _filter(door(name), INPUT, through, *found)
             masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
             if masked:
                 yield Chain(f"masquerade-{name}", POSTROUTING, tuple(masked))
@@ -107,6 +110,16 @@ class NftablesKind(Kind[Spec]):
         if fence:
             # Whoever makes this machine a router for others as well (Docker) needs its answers.
             yield Chain(FENCE, FORWARD, (REPLIES, *fence))
+
+    def _written(
+        self, name: str, managed: tuple[str, ...], all_: Iterable[Flow], entering: bool
+    ) -> tuple[list[rules.Text], list[NamedSet]]:
+        """The rules and sets of one chain, by the writer that knows what it wrote last."""
+        writer = self._former.get((name, entering))
+        if writer is None or writer.managed != managed:
+            writer = Writer(name, managed)
+        self._writers[name, entering] = writer
+        return writer.accepts(tuple(flow for flow in all_ if flow.interface == name))
 
     def changed_elements(self, config: Config, seen: State) -> list[Change] | None:
         """What differs, if nothing does but elements of sets; None: more does."""
@@ -139,7 +152,7 @@ class NftablesKind(Kind[Spec]):
     def interface(self, spec: Spec) -> str | None:
         if isinstance(spec, NamedSet):
             return rules.interface_of(spec.name)
-        for prefix in ("forward-", "masquerade-"):
+        for prefix in (guard(""), door(""), "masquerade-"):
             if spec.name.startswith(prefix):
                 return spec.name.removeprefix(prefix)
         return None
@@ -270,9 +283,12 @@ def _rule(text: str, words: str) -> Rule:
 REPLIES = _rule("ct direction reply ct state established,related accept", "replies")
 
 
-def _forwarding(interface: str, texts: Iterable[rules.Text], sets: Iterable[NamedSet]) -> Iterable[Spec]:
+def _filter(
+    name: str, hook: str, through: tuple[str, str], texts: Iterable[rules.Text], sets: Iterable[NamedSet]
+) -> Iterable[Spec]:
+    """`through`: the rule that lets pass what is none of this chain's business."""
     chain = [
-        _rule(f'iifname != "{interface}" oifname != "{interface}" accept', f"not through {interface}"),
+        _rule(*through),
         REPLIES,
         _rule(
             "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
@@ -281,7 +297,7 @@ def _forwarding(interface: str, texts: Iterable[rules.Text], sets: Iterable[Name
         _rule("counter drop", "everything else"),
     ]
     yield from sets
-    yield Chain(guard(interface), FORWARD, tuple(chain))
+    yield Chain(name, hook, tuple(chain))
 
 
 def _masquerade(disguise: Disguise) -> tuple[str, str]:

@@ -1,0 +1,136 @@
+"""What one rule says where addresses live as they do (`wgd.ground`): flows, and what lives nowhere. Pure.
+
+Each side of a rule is bound to where it lives: an address alone would let a neighbour on eth0 spoof a camera,
+and a packet for a camera whose peer is gone out by the default route.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from wgd import ground, prefixes
+from wgd.config.document import Forward, Input, IPNetwork, PortRange, Side
+from wgd.ground import Ground, Place, Ways
+from wgd.prefixes import Ranges
+
+HERE = Place("")
+"""This machine itself, as the target of a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """New connections from `source` to `target` that a rule of `interface` permits, of one IP version."""
+
+    interface: str
+    version: int
+    source: Place
+    target: Place
+    ports: tuple[PortRange, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Addresses in a rule of `interface` that live nowhere: the rule permits nothing to or from them."""
+
+    interface: str
+    network: IPNetwork
+    words: str
+    entering: bool = False
+
+    def __str__(self) -> str:
+        text = f"the rule {self.words} of {self.interface} permits nothing for {self.network}: no peer has it"
+        if self.entering:
+            return text
+        return (
+            f"{text}, and no route but the default one leads there (`in` or `out` in the rule would name a "
+            "device)"
+        )
+
+
+class Said(NamedTuple):
+    """What one rule says in one IP version."""
+
+    flows: tuple[Flow, ...]
+    nowhere: tuple[Nowhere, ...]
+    bound: frozenset[tuple[int, str]]
+    """The IP version, and devices that its flows are bound to."""
+    loose: tuple[Flow, ...]
+    """Those of its flows that are not bound to a device on each side."""
+
+
+class Ear:
+    """Hears what rules of an interface say on one ground. Words that are said often are looked up once."""
+
+    def __init__(self, interface: str, here: Ground) -> None:
+        self._interface, self._here = interface, here
+        self._live = cache(self._find)
+
+    def hear(self, rule: Forward) -> Said:
+        here, interface, words = self._here, self._interface, str(rule)
+        sides = ((rule.source, rule.incoming, False), (rule.target, rule.outgoing, True))
+        sources, targets = (self._places(*side) for side in sides)
+        found = tuple(
+            Flow(interface, here.version, source, target, rule.ports, words)
+            for source in sources
+            for target in targets
+            if interface in (source.device, target.device)
+        )
+        lost = tuple(
+            Nowhere(interface, network, words)
+            for side, device, is_target in sides
+            for network in side.networks
+            if network.version == here.version and device is None
+            if not self._live((network,), False, None, is_target)
+        )
+        ends = [(flow, place.device) for flow in found for place in (flow.source, flow.target)]
+        bound = frozenset((here.version, device) for _, device in ends if device is not None)
+        return Said(found, lost, bound, tuple(flow for flow, device in ends if device is None))
+
+    def enter(self, rule: Input) -> Said:
+        """Only what comes through the interface itself is asked."""
+        here, interface, side = self._here, self._interface, rule.source
+        found = tuple(
+            Flow(interface, here.version, place, HERE, rule.ports, str(rule))
+            for place in self._places(side, None, False)
+            if place.device == interface
+        )
+        lost = tuple(
+            Nowhere(interface, network, str(rule), entering=True)
+            for network in side.networks
+            if network.version == here.version
+            if not any(place.device == interface for place in self._live((network,), False, None, False))
+        )
+        return Said(found, lost, frozenset(), ())
+
+    def _places(self, side: Side, device: str | None, is_target: bool) -> tuple[Place, ...]:
+        """Where a side of a rule is; `device`: what it is bound to outside (None: not said)."""
+        if side.any:
+            managed = self._here.managed(self._interface)
+            return (Place(device),) if device else (*map(Place, managed), Place(None))
+        if not side.peers:
+            return self._live(side.networks, side.internet, device, is_target)
+        own = prefixes.union(*(self._here.peer(self._interface, name) for name in side.peers))
+        if side.networks or side.internet:
+            others = self._addresses(side.networks, side.internet)
+            return self._at(prefixes.union(own, others), device, is_target)
+        # A peer's own addresses are behind the interface, since all that it brings is.
+        return (Place(self._interface, prefixes.networks(own, self._here.version)),) if own else ()
+
+    def _find(
+        self, networks: tuple[IPNetwork, ...], internet: bool, device: str | None, is_target: bool
+    ) -> tuple[Place, ...]:
+        return self._at(self._addresses(networks, internet), device, is_target)
+
+    def _addresses(self, networks: tuple[IPNetwork, ...], internet: bool) -> Ranges:
+        found = prefixes.ranges(networks, self._here.version)
+        return prefixes.union(found, self._here.public) if internet else found
+
+    def _at(self, wanted: Ranges, device: str | None, is_target: bool) -> tuple[Place, ...]:
+        """What masquerading names is reached so by targets."""
+        named: Ways = self._here.named[self._interface] if is_target else {}
+        if device:
+            named = {device: prefixes.everything(self._here.version)}
+        return ground.live(wanted, self._interface, self._here, named)
