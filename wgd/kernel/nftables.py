@@ -175,6 +175,7 @@ def _command(doing: str, text: str, as_json: bool = False) -> str:
         from nftables import Nftables
     except ImportError as error:
         raise KernelError(doing, errno.ENOSYS, "the Python module `nftables` is not installed") from error
+    Netlink(netlink.NETFILTER).close()  # a library that gets no socket of its own ends the whole program
     nft = Nftables()
     nft.set_json_output(as_json)
     nft.set_stateless_output(True)
