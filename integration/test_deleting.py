@@ -148,6 +148,7 @@ def test_a_drop_in_that_is_gone_takes_its_peer_alone(machine: Machine) -> None:
     machine.host.write("/etc/wgd/wg0.d/laptop.toml", LAPTOP)
     machine.host.write("/etc/wgd/wg0.d/phone.toml", PHONE)
     assert machine.settles("laptop", "phone")
+    assert machine.host.wgd("apply").returncode == 0  # then all is told
     before = machine.log.read_text()
     machine.host.run("rm", "/etc/wgd/wg0.d/phone.toml")
     assert machine.settles("laptop")
