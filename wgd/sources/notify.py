@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
 
 
 def notify(**assignments: object) -> None:
-    """Send the assignments, such as READY=1; without a service manager, do nothing."""
+    """Send the assignments, such as READY=1; without a service manager, or one that hears, do nothing: the
+    network must not want for a daemon because its manager is being restarted."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     text = "\n".join(f"{name}={value}" for name, value in assignments.items())
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
         sender.sendto(text.encode(), "\0" + address[1:] if address.startswith("@") else address)
 
 
