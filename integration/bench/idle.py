@@ -32,14 +32,15 @@ class Idle:
         return asdict(self)
 
 
-def idle(ours: Ours, pass_ms: float) -> Idle:
-    """`pass_ms`: what a pass with telling takes, for a pass that would be too long to wait for."""
+def idle(ours: Ours, peers: int, pass_ms: float) -> Idle:
+    """`peers`: as many as the round began with. `pass_ms`: what a pass with telling takes, for one that would
+    be too long to wait for."""
     ours.tell_all()
     interval = ours.told("interval")
     seconds, passes, cpu = _quiet(ours, min(LONGEST, 4 * interval))
     if not passes:
         cpu = pass_ms / 1000 / interval
-    return Idle(ours.who, len(ours.crowd.members), seconds, passes, cpu, *memory(ours.pid))
+    return Idle(ours.who, peers, seconds, passes, cpu, *memory(ours.pid))
 
 
 def _quiet(ours: Ours, longest: float) -> tuple[float, int, float]:

@@ -152,7 +152,7 @@ class Round:
     def _idle(self) -> None:
         for ours in self.ours:
             telling = self.found.samples.figure(words.TELLING, ours.who, self.peers)
-            self.found.idle.append(idle(ours, telling.median if telling else 0.0))
+            self.found.idle.append(idle(ours, self.peers, telling.median if telling else 0.0))
 
     def _element(self) -> None:
         """In this process, so the daemon stops for it: the last thing that is done with it."""
