@@ -131,8 +131,14 @@ def test_any_edits_decode_as_if_for_the_first_time(tables: Tables, steps: list[S
         now += step[2]
 
 
+DIALLED = 'endpoint = "203.0.113.5:1"\npersistent_keepalive = 25\n'
 HUB = {
-    "wg0.toml": [_hub(), *(_peer(n) for n in range(3)), '[[forward]]\nfrom = ["p1"]\nto = ["any"]\n'],
+    "wg0.toml": [
+        _hub("mtu = 1200"),
+        *(_peer(n) for n in range(2)),
+        _peer(2, DIALLED),
+        '[[forward]]\nfrom = ["p1"]\nto = ["any"]\n',
+    ],
     "wg0.d/a.toml": [_peer(7, "persistent_keepalive = 25\n")],
     "wg1.toml": [MAIN_1, _peer(9).replace("10.0.1.9/32", "10.1.0.9/32")],
 }
@@ -174,6 +180,32 @@ CONCERNING: dict[str, Step] = {
     ),
     "a rule names what is gone": ([("wg0.toml", 1, 1, [])], 0, 0.0),
     "a rule names nobody": ([("wg0.toml", 3, 0, ['[[forward]]\nfrom = ["q"]\nto = ["any"]\n'])], 0, 0.0),
+    "a rule names a device": (
+        [("wg0.toml", 3, 0, ['[[forward]]\nfrom = ["p0"]\nto = ["any"]\nout = "wg0"\n'])],
+        0,
+        0.0,
+    ),
+    "a rule names who moves elsewhere": (
+        [("wg0.toml", 1, 1, [_peer(1).replace("10.0.1.1/32", "10.20.0.1/32")])],
+        0,
+        0.0,
+    ),
+    "IPv6 needs a larger MTU": ([("wg0.d/b.toml", 0, 0, [_peer(5, prefix="fd00::{}/128")])], 0, 0.0),
+    "an endpoint is in another's prefix": (
+        [("wg0.d/b.toml", 0, 0, [_peer(5, DIALLED.replace("203.0.113.5", "10.0.1.0"))])],
+        0,
+        0.0,
+    ),
+    "another's endpoint is in a prefix": (
+        [("wg0.d/b.toml", 0, 0, [_peer(5, prefix="203.0.113.0/24")])],
+        0,
+        0.0,
+    ),
+    "an endpoint is in the peer's own prefix": (
+        [("wg0.d/b.toml", 0, 0, [_peer(5, DIALLED, "203.0.113.4/31")])],
+        0,
+        0.0,
+    ),
     "the last rule goes": ([("wg0.toml", 3, 1, [])], 0, 0.0),
 }
 
@@ -186,3 +218,40 @@ def test_an_edit_that_concerns_others_is_decoded_as_a_whole(step: Step) -> None:
     with mock.patch.object(decoder, "_whole", wraps=decoder._whole) as whole:
         assert decoder(now) == decode(now, secret, 0.0)
     assert whole.called
+
+
+COVERING = _peer(5, prefix="10.0.1.0/31")
+STARTS: dict[str, tuple[list[str], Step]] = {
+    "what is covered goes": ([COVERING], ([("wg0.toml", 0, 1, [])], 0, 0.0)),
+    "what covers moves a line": (
+        [COVERING],
+        ([("wg0.d/b.toml", 0, 1, ["# so\n" + COVERING])], 0, 0.0),
+    ),
+    "an endpoint was in a prefix": (
+        [_peer(5, DIALLED.replace("203.0.113.5", "10.0.1.0"))],
+        ([("wg0.toml", 0, 1, [])], 0, 0.0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("start", "step"), STARTS.values(), ids=STARTS)
+def test_a_warning_that_concerns_others_goes_with_its_cause(start: list[str], step: Step) -> None:
+    decoder, tables = Decoder(Keys()), {**HUB, "wg0.d/b.toml": start}
+    assert len(decoder(_files(tables)).problems) > len(decode(_files(HUB), secret, 0.0).problems)
+    now = _files(_edited(tables, step))
+    assert decoder(now) == decode(now, secret, 0.0)
+
+
+def test_settings_that_change_are_seen() -> None:
+    decoder, now = Decoder(Keys()), {**HUB, "wg0.toml": [_hub("fwmark = 7"), *HUB["wg0.toml"][1:]]}
+    decoder(_files(HUB))
+    assert decoder(_files(now)) == decode(_files(now), secret, 0.0)
+
+
+def test_who_came_with_an_edit_expires_in_time() -> None:
+    decoder = Decoder(Keys())
+    decoder.begin(NOW, frozenset())
+    decoder(_files(HUB))
+    now = _files(_edited(HUB, ([("wg0.toml", 0, 0, [_peer(5, "expires = 2030-03-17T17:46:50Z")])], 0, 0.0)))
+    assert decoder(now) == decode(now, secret, NOW)
+    assert decoder.still(NOW + 9, frozenset()) and not decoder.still(NOW + 20, frozenset())

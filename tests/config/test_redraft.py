@@ -201,7 +201,15 @@ def test_an_edit_of_peers_and_rules_keeps_all_else(at: int, new: list[str]) -> N
     assert len([one for one in (*after.peers, *after.forwards) if id(one) not in kept]) <= len(new)
 
 
+def test_a_header_that_is_indented_is_seen() -> None:
+    """Each of the two pieces is a table by itself; that both declare [peers], only the whole tells."""
+    text = f"{MAIN}{peer('a')}  [peers]\n{peer('b')}  [peers]\n".encode()
+    one = draft("wg0.toml", text)
+    assert one.problems and shown(one) == whole(text)
+
+
 DOUBTFUL = {
+    "settings go": "",
     "settings change": MAIN.replace("51820", "51821"),
     "a name is there twice": f"{MAIN}{peer('c')}",
     "a string reaches into the next table": f'{MAIN}[peers.x]\nendpoint = """\n',
