@@ -133,7 +133,7 @@ def no_orphans(host: Host, wanted: Config, lane: str) -> bool:
     """Each interface has its process, and no other process and no file is left."""
     expected = len(wanted.interfaces) if lane == "userspace" else 0
     files = {path.name for path in Path("/run/wgd").iterdir()}
-    return until(lambda: running(host) == expected, 2) and all(name.endswith(KEPT) for name in files)
+    return until(lambda: running(host) == expected) and all(name.endswith(KEPT) for name in files)
 
 
 def everything(host: Host) -> tuple[dict[str, str], set[object]]:
