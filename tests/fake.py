@@ -21,6 +21,7 @@ from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
 from wgd.model import OURS, Op, Secret
+from wgd.revoking import Connection, Revoke
 
 BY_KERNEL = 2
 BY_HAND = 3
@@ -46,6 +47,7 @@ class FakeKernel:
     def __init__(self, backend: str = "kernel", force_forwarding: bool = False) -> None:
         self.nft = NftFake()
         self.ran: list[Op] = []
+        self.connections: set[Connection] = set()
         self._backend = backend
         self._switches = (*_SWITCHES, _FORCE) if force_forwarding else _SWITCHES
         self._links: dict[str, Link] = {}
@@ -111,6 +113,8 @@ class FakeKernel:
                 self.nft.run(op.lines)
             case NftElements():
                 self.nft.change_elements(op.edits)
+            case Revoke():
+                self.connections = {one for one in self.connections if not op.allowed.forbids(one)}
             case LinkCreate():
                 self.add_link(op.name, USERSPACE if op.userspace else KERNEL, op.mtu or 1420, OURS)
             case LinkSet():

@@ -16,6 +16,7 @@ from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
+from wgd.revoking import revocation
 
 ROUNDS = 3
 """An op can take other objects along (an address its routes): the rounds after the first set them again."""
@@ -103,6 +104,9 @@ def reconcile(
             break
         outcomes += done
         seen, plan = look()
+    revoking = revocation(outcomes, config, seen)
+    if revoking:
+        outcomes += apply(kernel, Plan(ops=(revoking,)), watch)
     return Report(first, outcomes, plan, seen)
 
 

@@ -17,6 +17,7 @@ from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
 from wgd.nftset import SetEdit
+from wgd.revoking import Allowed, Revoke
 
 PEER = base64.b64encode(key("a")).decode()
 CAMERAS = (Route(network("10.11.12.0/24"), "wg0"), Route(network("fd00::/64"), "wg0", 1024))
@@ -105,6 +106,10 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
     (
         SysctlRestore(refs=(), path="net/ipv4/conf/wg0/forwarding", value="0"),
         ("sysctl -w net/ipv4/conf/wg0/forwarding=0",),
+    ),
+    (
+        Revoke(refs=(), allowed=Allowed(frozenset(), {}, {}, {}, {})),
+        ("conntrack --delete  # of connections that the rules no longer allow",),
     ),
     (
         NftElements(

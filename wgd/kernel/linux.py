@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgd.kernel import devices, links, nftables, routes, rtnetlink, sysctl, uapi, wireguard
+from wgd.kernel import conntrack, devices, links, nftables, routes, rtnetlink, sysctl, uapi, wireguard
 from wgd.kernel.notes import STARTS, SYSCTL, Notes
 from wgd.kernel.ruleset import Others
 from wgd.kernel.whereabouts import WhereaboutNotes
@@ -23,6 +23,7 @@ from wgd.kinds.peer import Peer, PeersSet
 from wgd.kinds.route import RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
+from wgd.revoking import Revoke
 
 RUN_DIR = Path("/run/wgd")
 
@@ -68,6 +69,7 @@ class LinuxKernel:
             SysctlSet: lambda op: sysctl.write(self._sysctls, op),
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
             NftElements: self._table.change_elements,
+            Revoke: conntrack.revoke,
             NftTransaction: self._table.run,
         }
 

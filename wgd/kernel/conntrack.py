@@ -1,0 +1,65 @@
+"""The kernel's entries of connections: which there are, and deleting some. Codec and errand in one.
+
+An entry that went by itself meanwhile is as good as deleted.
+"""
+
+from __future__ import annotations
+
+from errno import ENOENT
+from struct import Struct
+
+from wgd.errors import KernelError
+from wgd.kernel import netlink
+from wgd.kernel.netlink import NESTED, Netlink, Request, attribute, attributes
+from wgd.kernel.nfcodec import HEADER
+from wgd.revoking import Connection, Revoke
+
+_SUBSYSTEM = 1 << 8
+GET, DELETE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
+_ORIGINAL, _REPLY, _ID, _ZONE = 1, 2, 12, 18
+_IP, _PROTOCOL = 1, 2
+_ADDRESSES = {4: (1, 2), 6: (3, 4)}
+_NUMBER, _SOURCE_PORT = 1, 2
+_VERSIONS = {2: 4, 10: 6}
+_PORT = Struct(">H")
+
+
+def connection(message: bytes) -> Connection | None:
+    """What an entry is about; None: not about IP."""
+    version = _VERSIONS.get(message[0])
+    has = attributes(message, HEADER.size)
+    if version is None or _ORIGINAL not in has or _REPLY not in has:
+        return None
+    original, reply = (attributes(has[way]) for way in (_ORIGINAL, _REPLY))
+    protocol = attributes(reply[_PROTOCOL])
+    source, _ = _ADDRESSES[version]
+    opened_by, led_to = (attributes(way[_IP])[source] for way in (original, reply))
+    port = protocol.get(_SOURCE_PORT, bytes(2))
+    return Connection(
+        version,
+        int.from_bytes(opened_by),
+        int.from_bytes(led_to),
+        protocol[_NUMBER][0],
+        _PORT.unpack(port)[0],
+    )
+
+
+def deletion(message: bytes) -> Request:
+    """The request that deletes just this entry."""
+    has = attributes(message, HEADER.size)
+    body = HEADER.pack(message[0], 0, 0) + attribute(_ORIGINAL | NESTED, has[_ORIGINAL])
+    for kind in (_ID, _ZONE):
+        if kind in has:
+            body += attribute(kind, has[kind])
+    return Request(DELETE, 0, body)
+
+
+def revoke(op: Revoke) -> None:
+    """Deletes what the op does not allow. Raises KernelError."""
+    with Netlink(netlink.NETFILTER) as kernel:
+        found = kernel.dump("read connections", GET, HEADER.pack(0, 0, 0)).bodies
+        forbidden = [one for one in found if (about := connection(one)) and op.allowed.forbids(about)]
+        refused = kernel.batch("delete connections", [*map(deletion, forbidden)]) if forbidden else {}
+    for refusal in refused.values():
+        if refusal.errno != ENOENT:
+            raise KernelError("delete connections", refusal.errno, refusal.text)
