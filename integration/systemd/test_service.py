@@ -90,6 +90,7 @@ def test_confined_it_reads_what_iptables_says(wg0: Tunnel) -> None:
         assert status()["obstacles"][0]["certain"]
     finally:
         run("iptables", "-D", *rule)
+        run("nft", "delete", "table", "ip", "filter")  # which iptables leaves behind
     eventually(lambda: not status()["obstacles"])
 
 
@@ -187,6 +188,7 @@ def test_broken_file_and_a_reboot(wg0: Tunnel, far: Far) -> None:
 
 
 def test_group_sees_the_status_and_no_key(wg0: Tunnel) -> None:
+    eventually(lambda: status()["in_sync"])
     run("useradd", "--system", "--groups", "wgd", "alice")
     try:
         assert "in sync" in run("runuser", "-u", "alice", "--", "wgd", "status")
