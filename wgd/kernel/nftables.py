@@ -22,6 +22,8 @@ from wgd.kinds.nftables import NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
 
 _TORN_READINGS = 20
+_IN_ONE_GO = 2
+"""Parts of a dump: the elements, and the end of it."""
 _READ = "read nftables"
 _SORTS = (nfcodec.GETCHAIN, nfcodec.GETRULE, nfcodec.GETSET, nfcodec.GETOBJ, nfcodec.GETFLOWTABLE)
 
@@ -116,12 +118,22 @@ class Table:
         if not isinstance(one, NamedSet):
             return one
         last, known = self._sets.get(one.name, (NOTHING_YET, one))
-        kernel.begin()
-        told = kernel.dump(_READ, nfsets.GETSETELEM, nfsets.about_set(one.name), last)
+        told = self._settled(kernel, one.name, last)
         if told is not last or known.type != one.type:
             known = replace(one, elements=nfsets.decode_elements(one.type, told.bodies))
         self._sets[one.name] = (told, known)
         return known
+
+    def _settled(self, kernel: Netlink, name: str, last: Dumped) -> Dumped:
+        """The elements as two dumps in a row tell them. While the kernel makes a set's hash table larger or
+        smaller, behind a transaction, a dump in parts misses some, and nothing says so."""
+        for _ in range(_TORN_READINGS):
+            kernel.begin()
+            told = kernel.dump(_READ, nfsets.GETSETELEM, nfsets.about_set(name), last)
+            if told is last or len(told.parts) <= _IN_ONE_GO:
+                return told
+            last = told
+        raise KernelError(_READ, errno.EAGAIN, f"the set {name} kept changing while it was read")
 
 
 def supported_generation() -> int | None:
