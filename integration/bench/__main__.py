@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,19 +20,19 @@ from integration.bench.picture import svg
 from integration.bench.samples import Case, Samples
 from integration.bench.table import markdown, summary
 from integration.bench.targets import LARGE
+from integration.kernel import LANE, findings, has_wireguard
 
 README = Path("README.md")
 BEGIN, END = "<!-- from make bench -->", "<!-- so far -->"
-LANE = Path("integration/lanes/run-uml")
 LIMITS = {"SECONDS_AT_MOST": "3600", "MEMORY": "6G"}
 
 
 def main() -> int:
-    here = _kernel_has_wireguard()
+    here = has_wireguard()
     sizes = _sizes()
-    waits = _json([sys.executable, "-m", "integration.bench.cli"])
-    lane = [] if here else [str(LANE)]
-    found = _json([*lane, sys.executable, "-m", "integration.bench.measure", *map(str, sizes)])
+    waits = findings([sys.executable, "-m", "integration.bench.cli"], LIMITS)
+    lane = [] if here else [LANE]
+    found = findings([*lane, sys.executable, "-m", "integration.bench.measure", *map(str, sizes)], LIMITS)
     if waits is None or found is None:
         return 1
     whole = {"machine": machine(found["kernel"], here), **found, "commands": waits}
@@ -52,19 +51,6 @@ def main() -> int:
 def _sizes() -> Sequence[int]:
     given = os.environ.get("BENCH_SIZES", "")
     return tuple(int(word) for word in given.split(",")) if given else SIZES
-
-
-def _json(argv: Sequence[str]) -> Any:
-    """The last line, read; on its way, what it says is shown. None if it did not come to its end."""
-    found = None
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env={**os.environ, **LIMITS}) as running:
-        assert running.stdout
-        for line in running.stdout:
-            if line.startswith("{"):
-                found = json.loads(line)
-            else:
-                print(line, end="", file=sys.stderr, flush=True)
-    return found if running.returncode == 0 else None
 
 
 def _samples(found: Mapping[str, Any]) -> Samples:
@@ -119,12 +105,6 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
-
-
-def _kernel_has_wireguard() -> bool:
-    aside = ("unshare", "-nm") if os.geteuid() == 0 else ("unshare", "-Urnm")
-    add = ("ip", "link", "add", "wg0", "type", "wireguard")
-    return subprocess.run((*aside, *add), stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 if __name__ == "__main__":

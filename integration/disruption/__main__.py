@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from integration.kernel import LANE, has_wireguard
+from integration.kernel import LANE, findings, has_wireguard
 
 AT_MOST = 5400
 """Seconds for a whole run; a full one takes about half of that."""
@@ -37,31 +35,17 @@ def main() -> int:
     measure = [sys.executable, "-m", "integration.disruption.measure", scale, options.only]
     if not options.here and not has_wireguard():
         measure.insert(0, LANE)
-    findings = _findings(measure)
-    if findings is None:
+    found = findings(measure, {"SECONDS_AT_MOST": str(AT_MOST)})
+    if found is None:
         return 1
     FOLDER.mkdir(exist_ok=True)
-    markdown = findings.pop("markdown")
+    markdown = found.pop("markdown")
     (FOLDER / "disruption.md").write_text(markdown)
-    (FOLDER / "disruption.json").write_text(json.dumps(findings, indent=1) + "\n")
+    (FOLDER / "disruption.json").write_text(json.dumps(found, indent=1) + "\n")
     if not options.quick and not options.only:
         DOCUMENT.write_text(TITLE + markdown)
     print(markdown)
     return 0
-
-
-def _findings(measure: list[str]) -> dict[str, str] | None:
-    """What the run found; on its way, what it says is shown. None if it did not come to its end."""
-    found: dict[str, str] | None = None
-    limits = {**os.environ, "SECONDS_AT_MOST": str(AT_MOST)}
-    with subprocess.Popen(measure, stdout=subprocess.PIPE, text=True, env=limits) as running:
-        assert running.stdout
-        for line in running.stdout:
-            if line.startswith("{"):
-                found = json.loads(line)
-            else:
-                print(line, end="", file=sys.stderr, flush=True)
-    return found if running.returncode == 0 else None
 
 
 if __name__ == "__main__":
