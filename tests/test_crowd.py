@@ -33,7 +33,8 @@ def anew(peers: tuple[Peer, ...]) -> Crowd:
         v: Cover(sorted(prefixes.span(p) for p in found if p.version == v), prefixes.ranges(found, v))
         for v in (4, 6)
     }
-    return Crowd(peers, {one.name: one for one in peers}, covers)
+    passing = {one.name: one for one in peers if one.expires or not one.enabled}
+    return Crowd(peers, {one.name: one for one in peers}, covers, passing)
 
 
 @given(st.lists(some))

@@ -29,15 +29,18 @@ PEERS = (
     peer("e", "172.27.0.5/32", "192.168.7.0/24", enabled=False),
     peer("f", "172.27.0.6/32", expires=SOON),
     *(peer(f"g{number}", f"172.27.1.{2 * number}/32") for number in range(12)),
+    *(peer(f"h{number}", f"172.27.2.{number}/32") for number in range(4)),  # neighbours: together one range
 )
 NAMES = tuple(one.name for one in PEERS)
-CROWD = NAMES[6:]
+CROWD = NAMES[6:18]
 SIDES = (
     *(side(name, peers=NAMES) for name in NAMES),
     side("a", "10.11.12.0/24", peers=NAMES),
     side("10.11.12.0/24"),
     side("192.168.7.0/24", "fd00:9::/64"),
     side("172.28.0.2/32"),
+    side("172.27.2.1/32"),
+    side("172.27.2.2/32", "172.27.2.3/32"),
     side("internet"),
     side("any"),
     side(*CROWD, peers=NAMES),
@@ -121,7 +124,7 @@ def test_whoever_asks_gets_the_answer_for_what_he_asked(history: list[tuple[Conf
         fresh = Reader()
         assert flows.flows(wanted, seen) == fresh.read(wanted, seen).flows
         assert entries(wanted, seen) == fresh.read(wanted, seen).entries
-        assert nowhere(wanted, seen) == fresh.read(wanted, seen).nowhere
+        assert nowhere(wanted, seen) == fresh.read(wanted, seen).rest.nowhere
         assert ingress(wanted, seen) == fresh.ingress(wanted, seen)
         assert disguises(wanted) == fresh.disguises(wanted)
 
@@ -136,6 +139,19 @@ def test_a_rule_that_an_edit_did_not_touch_is_not_read_again() -> None:
     known = {id(flow) for flow in first}
     again = [flow for flow in reader.read(now, seen).flows if id(flow) in known]
     assert again == list(first)
+
+
+def test_a_neighbour_is_not_read_again() -> None:
+    """Though the addresses of both are one range until one of them goes."""
+    row = tuple(peer(f"n{number}", f"172.27.3.{number}/32") for number in range(9))
+    rules = tuple(Forward(side(f"172.27.3.{number}/32"), side("any")) for number in range(9))
+    moved = (*row[:4], replace(row[4], allowed_ips=(network("172.27.3.44/32"),)), *row[5:])
+    reader, seen = Reader(), State({}, now=NOW)
+    first = reader.read(config(replace(HUB, peers=row, forwards=rules)), seen).flows
+    again = reader.read(config(replace(HUB, peers=moved, forwards=rules)), seen).flows
+    stayed = {id(flow) for flow in first} & {id(flow) for flow in again}
+    changed = {flow.words for flow in (*first, *again) if id(flow) not in stayed}
+    assert changed == {"172.27.3.4/32 → any"}
 
 
 GRANTS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
 
-from wgd.prefixes import Ranges, merged
+from wgd.prefixes import Ranges, difference, merged
 
 Span = tuple[int, int]
 
@@ -17,30 +17,40 @@ _MANY = 500
 _FIRST, _LAST = itemgetter(0), itemgetter(1)
 
 
-class Cover(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cover:
     """`spans`: the first and the last address of each, sorted; they may overlap and repeat. `ranges`: their
-    union."""
+    union. `longest`: so far behind its first address is the last one of any, or less."""
 
     spans: list[Span]
     ranges: Ranges
+    longest: int = field(default=0, compare=False)
 
     def changed(self, gone: Collection[Span], come: Collection[Span]) -> Cover:
         """Without some of its spans, and with others."""
         if not gone and not come:
             return self
         spans = [*self.spans]
+        longest = max((self.longest, *(last - first for first, last in come)))
         if len(gone) + len(come) > _MANY:
             spans = _sorted_without(spans, gone, come)
-            return Cover(spans, merged(spans))
+            return Cover(spans, merged(spans), longest)
         for span in gone:
             del spans[bisect_left(spans, span)]
         for span in come:
             insort(spans, span)
-        ranges = self.ranges
         changed = [span for span in (*gone, *come) if _has(spans, span) is not _has(self.spans, span)]
-        for window in _windows(ranges, changed):
-            ranges = _mended(ranges, spans, window)
-        return Cover(spans, ranges)
+        now, ranges = Cover(spans, self.ranges, longest), self.ranges
+        for window in merged(changed):
+            ranges = _mended(ranges, now.meeting(window), window)
+        return Cover(spans, ranges, longest)
+
+    def meeting(self, window: Span) -> list[Span]:
+        """Those that have an address in the window."""
+        first, last = window
+        start = bisect_left(self.spans, first - self.longest, key=_FIRST)
+        end = bisect_right(self.spans, last, key=_FIRST)
+        return [span for span in self.spans[start:end] if span[1] >= first]
 
 
 NOTHING = Cover([], ())
@@ -57,19 +67,10 @@ def _sorted_without(spans: list[Span], gone: Collection[Span], come: Collection[
     return sorted((*left.elements(), *come))
 
 
-def _windows(ranges: Ranges, changed: Sequence[Span]) -> Ranges:
-    """Where the union may be another now: the changed spans, with the ranges that they meet."""
-    met = [
-        ranges[at]
-        for first, last in changed
-        for at in range(bisect_left(ranges, first - 1, key=_LAST), bisect_right(ranges, last + 1, key=_FIRST))
-    ]
-    return merged((*changed, *met))
-
-
-def _mended(ranges: Ranges, spans: list[Span], window: Span) -> Ranges:
-    """The union with its part in the window made anew. No span reaches out of it."""
+def _mended(ranges: Ranges, meeting: Iterable[Span], window: Span) -> Ranges:
+    """The union with its part in the window made anew, of the spans that meet it."""
     first, last = window
-    inside = spans[bisect_left(spans, first, key=_FIRST) : bisect_right(spans, last, key=_FIRST)]
-    before, after = bisect_left(ranges, first, key=_FIRST), bisect_right(ranges, last, key=_FIRST)
-    return ranges[:before] + merged(inside) + ranges[after:]
+    inside = ((max(begin, first), min(end, last)) for begin, end in meeting)
+    before, after = bisect_left(ranges, first - 1, key=_LAST), bisect_right(ranges, last + 1, key=_FIRST)
+    around = difference(ranges[before:after], (window,))
+    return ranges[:before] + merged((*around, *inside)) + ranges[after:]

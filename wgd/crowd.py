@@ -16,14 +16,15 @@ from wgd.listing import touched
 
 class Crowd(NamedTuple):
     """`covers` by IP version. A disabled or expired peer still counts: its addresses are not somewhere else
-    now, and a packet for it must not leave in plaintext."""
+    now, and a packet for it must not leave in plaintext. `passing`: those not active for ever, by name."""
 
     peers: tuple[Peer, ...]
     named: Mapping[str, Peer]
     covers: Mapping[int, Cover]
+    passing: Mapping[str, Peer]
 
 
-NOBODY = Crowd((), {}, {4: NOTHING, 6: NOTHING})
+NOBODY = Crowd((), {}, {4: NOTHING, 6: NOTHING}, {})
 
 
 def crowd(peers: tuple[Peer, ...], last: Crowd = NOBODY) -> Crowd:
@@ -31,12 +32,14 @@ def crowd(peers: tuple[Peer, ...], last: Crowd = NOBODY) -> Crowd:
     if peers is last.peers:
         return last
     differs = touched(last.peers, peers)
-    named = {**last.named}
+    named, passing = {**last.named}, {**last.passing}
     for peer in differs.gone:
         del named[peer.name]
+        passing.pop(peer.name, None)
     named |= {peer.name: peer for peer in differs.come}
+    passing |= {peer.name: peer for peer in differs.come if peer.expires or not peer.enabled}
     gone, come = _spans(differs.gone), _spans(differs.come)
-    return Crowd(peers, named, {v: last.covers[v].changed(gone[v], come[v]) for v in (4, 6)})
+    return Crowd(peers, named, {v: last.covers[v].changed(gone[v], come[v]) for v in (4, 6)}, passing)
 
 
 def _spans(peers: Iterable[Peer]) -> dict[int, list[tuple[int, int]]]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from wgd import ground, prefixes
 from wgd.config.document import Config, Forward, Forwarding, Input, IPNetwork, Masquerade
 from wgd.ground import Ground, Surveyor
+from wgd.listing import touched
 from wgd.meaning import Ear, Flow, Nowhere, Said
 from wgd.model import State
 from wgd.per_rule import PerRule
@@ -51,18 +52,33 @@ class Disguise:
     words: str
 
 
+class _Rest(NamedTuple):
+    """What rules say besides flows, and those of the flows that are not bound to a device on each side."""
+
+    nowhere: tuple[Nowhere, ...] = ()
+    bound: Set[tuple[int, str]] = frozenset()
+    loose: tuple[Flow, ...] = ()
+
+
 class _Read(NamedTuple):
-    """What all rules say, and when that is so: from `since` until the next peer expires."""
+    """What all rules say, and when that is so: from `since` until the next peer expires. `permitted` and
+    `entering` by interface, in file order."""
 
     config: Config
     routes: Mapping[Hashable, Any]
     since: float
     until: float
-    flows: tuple[Flow, ...]
-    nowhere: tuple[Nowhere, ...]
-    bound: Set[tuple[int, str]]
-    loose: tuple[Flow, ...]
-    entries: tuple[Flow, ...]
+    permitted: Mapping[str, tuple[Flow, ...]]
+    entering: Mapping[str, tuple[Flow, ...]]
+    rest: _Rest
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        return tuple(chain.from_iterable(self.permitted.values()))
+
+    @property
+    def entries(self) -> tuple[Flow, ...]:
+        return tuple(chain.from_iterable(self.entering.values()))
 
 
 class Reader:
@@ -72,7 +88,8 @@ class Reader:
     def __init__(self) -> None:
         self._surveyor = Surveyor()
         self._forwards, self._inputs = PerRule[Forward, Said](), PerRule[Input, Said]()
-        self._last = _Read(Config(), {}, 0.0, 0.0, (), (), frozenset(), (), ())
+        self._last = _Read(Config(), {}, 0.0, 0.0, {}, {}, _Rest())
+        self._said: list[Said] = []
         self._ingress: tuple[_Read, Ingress] = (self._last, {})
         self._disguises: tuple[Config, tuple[Disguise, ...]] = (Config(), ())
 
@@ -80,29 +97,45 @@ class Reader:
         last, routes = self._last, seen.of("route")
         if config is last.config and routes is last.routes and last.since <= seen.now < last.until:
             return last
-        said, entering = self._said(config, routes.values(), seen.now)
-        permitted, loose = (tuple(chain.from_iterable(map(part, said))) for part in (_FLOWS, _LOOSE))
-        entries = tuple(chain.from_iterable(map(_FLOWS, entering)))
-        lost = tuple(dict.fromkeys(chain.from_iterable(map(_NOWHERE, chain(said, entering)))))
-        bound = frozenset[tuple[int, str]]().union(*map(_BOUND, said))
-        until = min((time for time in ground.expiries(config) if time > seen.now), default=math.inf)
-        self._last = _Read(config, routes, seen.now, until, permitted, lost, bound, loose, entries)
+        said, entering, until = self._hear(config, routes.values(), seen.now)
+        rest = self._rest([*chain(*said.values(), *entering.values())])
+        permitted, entries = (
+            {name: _flows_of(some) for name, some in one.items()} for one in (said, entering)
+        )
+        self._last = _Read(config, routes, seen.now, until, permitted, entries, rest)
         return self._last
 
-    def _said(self, config: Config, routes: Iterable[Any], now: float) -> tuple[list[Said], list[Said]]:
-        """What each `[[forward]]` says, and each `[[input]]`."""
+    def _hear(
+        self, config: Config, routes: Iterable[Any], now: float
+    ) -> tuple[dict[str, list[Said]], dict[str, list[Said]], float]:
+        """What each `[[forward]]` says, and each `[[input]]`, by interface, and until when."""
         self._forwards.begin()
         self._inputs.begin()
-        said, entering = list[Said](), list[Said]()
+        said, entering = dict[str, list[Said]](), dict[str, list[Said]]()
         ruled = [i for i in config.enabled() if i.forwarding is Forwarding.RULES or i.inputs]
         grounds = self._surveyor.survey(config, routes, now) if ruled else {}
         for interface in ruled:
+            name, forwards, inputs = interface.name, list[Said](), list[Said]()
             for here in ground.grounds_of(interface, grounds):
-                ear = Ear(interface.name, here)
+                ear = Ear(name, here)
                 if interface.forwarding is Forwarding.RULES:
-                    said += self._forwards.of(interface.name, interface.forwards, here, ear.hear)
-                entering += self._inputs.of(interface.name, interface.inputs, here, ear.enter)
-        return said, entering
+                    forwards += self._forwards.of(name, interface.forwards, here, ear.hear)
+                inputs += self._inputs.of(name, interface.inputs, here, ear.enter)
+            said[name], entering[name] = forwards, inputs
+        expiries = self._surveyor.expiries() if ruled else ()
+        return said, entering, min((time for time in expiries if time > now), default=math.inf)
+
+    def _rest(self, said: list[Said]) -> _Rest:
+        """As the last time, unless what is said anew has a part in it."""
+        start, end, *_ = touched(self._said, said)
+        some = (self._said[start:end], said[start:end])
+        self._said = said
+        if _bound_by(some[0]) == _bound_by(some[1]) and not any(
+            one.nowhere or one.loose for one in chain(*some)
+        ):
+            return self._last.rest
+        lost = tuple(dict.fromkeys(chain.from_iterable(map(_NOWHERE, said))))
+        return _Rest(lost, _bound_by(said), tuple(chain.from_iterable(map(_LOOSE, said))))
 
     def ingress(self, config: Config, seen: State) -> Ingress:
         read = self.read(config, seen)
@@ -130,9 +163,22 @@ _BOUND, _LOOSE = attrgetter("bound"), attrgetter("loose")
 _READER = Reader()
 
 
+def _flows_of(said: Iterable[Said]) -> tuple[Flow, ...]:
+    return tuple(chain.from_iterable(map(_FLOWS, said)))
+
+
+def _bound_by(said: Iterable[Said]) -> frozenset[tuple[int, str]]:
+    return frozenset[tuple[int, str]]().union(*map(_BOUND, said))
+
+
 def flows(config: Config, seen: State) -> tuple[Flow, ...]:
     """All flows that the enabled interfaces permit, in file order."""
     return _READER.read(config, seen).flows
+
+
+def permitted(config: Config, seen: State, interface: str) -> tuple[Flow, ...]:
+    """Those that one interface permits."""
+    return _READER.read(config, seen).permitted.get(interface, ())
 
 
 def entries(config: Config, seen: State) -> tuple[Flow, ...]:
@@ -140,9 +186,14 @@ def entries(config: Config, seen: State) -> tuple[Flow, ...]:
     return _READER.read(config, seen).entries
 
 
+def entering(config: Config, seen: State, interface: str) -> tuple[Flow, ...]:
+    """Those that come in through one interface."""
+    return _READER.read(config, seen).entering.get(interface, ())
+
+
 def nowhere(config: Config, seen: State) -> tuple[Nowhere, ...]:
     """What rules name by its addresses and no way leads to, each once, in file order."""
-    return _READER.read(config, seen).nowhere
+    return _READER.read(config, seen).rest.nowhere
 
 
 def disguises(config: Config) -> tuple[Disguise, ...]:
@@ -170,7 +221,7 @@ def _disguises(interface: str, rule: Masquerade, here: Ground) -> Iterator[Disgu
 
 def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
     needed: dict[int, set[str]] = {4: set(), 6: set()}
-    routes = ground.by_length(read.routes.values()) if read.loose else ()
+    routes = ground.by_length(read.routes.values()) if read.rest.loose else ()
     managed = {*read.config.managed()}
 
     @cache
@@ -178,9 +229,9 @@ def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
         wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
         return set(ground.leads(wanted, version, routes)) - managed
 
-    for version, device in read.bound:
+    for version, device in read.rest.bound:
         needed[version].add(device)
-    for flow in read.loose:
+    for flow in read.rest.loose:
         for place in (flow.source, flow.target):
             if place.device is None:
                 named = _named(flow, disguised) if place is flow.target else set()

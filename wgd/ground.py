@@ -13,11 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
-from wgd.config.document import Config, Interface, IPNetwork, Peer
+from wgd.config.document import Config, Interface, IPNetwork
 from wgd.crowd import NOBODY, Crowd, crowd
 from wgd.prefixes import Ranges
 
@@ -113,9 +112,20 @@ class Surveyor:
         enabled, managed = config.enabled(), frozenset(config.managed())
         known = self._crowds
         self._crowds = {i.name: crowd(i.peers, known.get(i.name, NOBODY)) for i in enabled}
-        idle = frozenset((i.name, name) for i in enabled for name in _idle(i.peers, now))
+        idle = frozenset(
+            (interface, name)
+            for interface, some in self._crowds.items()
+            for name, peer in some.passing.items()
+            if not peer.active(now)
+        )
         private = [route for route in routes if route.device not in managed]
         return {version: self._ground(enabled, version, idle, private) for version in (4, 6)}
+
+    def expiries(self) -> Iterator[float]:
+        """When peers of the last config expire, in seconds since the epoch."""
+        for some in self._crowds.values():
+            for expires in filter(None, (peer.expires for peer in some.passing.values())):
+                yield expires.timestamp()
 
     def _ground(
         self,
@@ -131,21 +141,6 @@ class Surveyor:
             public = prefixes.difference(public, taken)
         named = {i.name: _named(i, version) for i in enabled}
         return Ground(version, own, behind, named, public, self._crowds, idle, _private_ways(routes, version))
-
-
-_ENABLED, _EXPIRES = attrgetter("enabled"), attrgetter("expires")
-
-
-def _idle(peers: Sequence[Peer], now: float) -> Iterator[str]:
-    if any(map(_EXPIRES, peers)) or not all(map(_ENABLED, peers)):
-        yield from (peer.name for peer in peers if not peer.active(now))
-
-
-def expiries(config: Config) -> Iterator[float]:
-    """When peers expire, in seconds since the epoch."""
-    for interface in config.enabled():
-        for expires in filter(None, map(_EXPIRES, interface.peers)):
-            yield expires.timestamp()
 
 
 def grounds_of(interface: Interface, grounds: Mapping[int, Ground]) -> tuple[Ground, ...]:

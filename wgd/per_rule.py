@@ -6,9 +6,9 @@ It is a memo of a pure function and nothing else: the answer is the same without
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, not_
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
@@ -59,13 +59,14 @@ class PerRule(Generic[R, T]):
             last = _Made((), here, [], NOTHING)
         made = _remade(last, rules, here, make)
         if last.here is not here:
-            for at in _affected(interface, made, last.here):
+            for at in _affected(interface, last, made):
                 made.each[at] = made.each[at]._replace(made=make(rules[at]))
         self._now[key] = made
         return [*map(_MADE, made.each)]
 
 
-_MADE, _PEERS, _SPANS = attrgetter("made"), attrgetter("peers"), attrgetter("spans")
+_MADE, _INTERNET = attrgetter("made"), attrgetter("internet")
+_PEERS, _SPANS = attrgetter("peers"), attrgetter("spans")
 
 
 def _frame(here: Ground) -> tuple[object, ...]:
@@ -93,20 +94,24 @@ def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
     )
 
 
-def _affected(interface: str, made: _Made, before: Ground) -> set[int]:
-    """The rules that read something that is different now."""
-    names, moved = _changed_names(interface, before, made.here), _moved(before, made.here)
-    deaf = map(names.isdisjoint, map(_PEERS, made.each))
-    found = {at for at, unnamed in enumerate(deaf) if not unnamed} if names else set()
-    if prefixes.intersection(moved, made.cover.ranges):
-        found |= {
-            at
-            for at, one in enumerate(made.each)
-            if any(prefixes.intersection(moved, (span,)) for span in one.spans)
-        }
+def _affected(interface: str, last: _Made, made: _Made) -> set[int]:
+    """The rules that read something that is different now; but for new ones, which know it."""
+    names, moved = _changed_names(interface, last.here, made.here), _moved(last.here, made.here)
+    found = _but_those(map(names.isdisjoint, map(_PEERS, made.each))) if names else set()
+    if named := _meeting(last.cover, moved) & _meeting(made.cover, moved):
+        found |= _but_those(map(named.isdisjoint, map(_SPANS, made.each)))
     if prefixes.intersection(moved, public_addresses(made.here.version)):
-        found |= {at for at, one in enumerate(made.each) if one.internet}
+        found |= _but_those(map(not_, map(_INTERNET, made.each)))
     return found
+
+
+def _meeting(cover: Cover, moved: Ranges) -> set[tuple[int, int]]:
+    return {span for window in moved for span in cover.meeting(window)}
+
+
+def _but_those(deaf: Iterable[bool]) -> set[int]:
+    """Where it is not so."""
+    return {at for at, so in enumerate(deaf) if not so}
 
 
 def _changed_names(interface: str, one: Ground, other: Ground) -> set[str]:
@@ -122,5 +127,6 @@ def _moved(one: Ground, other: Ground) -> Ranges:
         now = other.behind[interface]
         if before is not now:
             differs = touched(before, now)
-            found += {*before[differs.start : differs.end]} ^ {*now[differs.start : differs.end]}
+            was, is_ = before[differs.start : differs.end], now[differs.start : differs.end]
+            found += (*prefixes.difference(was, is_), *prefixes.difference(is_, was))
     return prefixes.merged(found)

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from wgd import rules
 from wgd.config.document import Config, Forwarding
-from wgd.flows import FENCE, Disguise, disguises, door, entries, flows, guard
+from wgd.flows import FENCE, Disguise, disguises, door, entering, guard, permitted
 from wgd.kinds.sysctl import fenced
 from wgd.meaning import Flow
 from wgd.model import Change, Op, Ref, Stage, State, Verb
@@ -97,11 +97,11 @@ class NftablesKind(Kind[Spec]):
             name = interface.name
             if interface.forwarding is Forwarding.RULES:
                 through = (f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}")
-                found = self._written(name, managed, flows(config, seen), entering=False)
+                found = self._written(name, managed, permitted(config, seen, name), inward=False)
                 yield from _filter(guard(name), FORWARD, through, *found)
             if interface.inputs:
                 through = (f'iifname != "{name}" accept', f"not through {name}")
-                found = self._written(name, managed, entries(config, seen), entering=True)
+                found = self._written(name, managed, entering(config, seen, name), inward=True)
                 yield from _filter(door(name), INPUT, through, *found)
             masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
             if masked:
@@ -112,14 +112,14 @@ class NftablesKind(Kind[Spec]):
             yield Chain(FENCE, FORWARD, (REPLIES, *fence))
 
     def _written(
-        self, name: str, managed: tuple[str, ...], all_: Iterable[Flow], entering: bool
+        self, name: str, managed: tuple[str, ...], flows: tuple[Flow, ...], inward: bool
     ) -> tuple[list[rules.Text], list[NamedSet]]:
         """The rules and sets of one chain, by the writer that knows what it wrote last."""
-        writer = self._former.get((name, entering))
+        writer = self._former.get((name, inward))
         if writer is None or writer.managed != managed:
             writer = Writer(name, managed)
-        self._writers[name, entering] = writer
-        return writer.accepts(tuple(flow for flow in all_ if flow.interface == name))
+        self._writers[name, inward] = writer
+        return writer.accepts(flows)
 
     def changed_elements(self, config: Config, seen: State) -> list[Change] | None:
         """What differs, if nothing does but elements of sets; None: more does."""
@@ -193,7 +193,8 @@ def _members(
     field: str, want: Sequence[str] | frozenset[bytes], have: Sequence[str] | frozenset[bytes]
 ) -> Iterator[tuple[str, str, str]]:
     if want != have:
-        missing, extra = len({*want} - {*have}), len({*have} - {*want})
+        mine, theirs = frozenset(want), frozenset(have)  # which sets are already
+        missing, extra = len(mine - theirs), len(theirs - mine)
         yield field, f"{len(have)} ({extra} unknown)", f"{len(want)} ({missing} new)"
 
 
