@@ -36,11 +36,17 @@ class Settled:
         return self.config.held
 
 
-def settle(files: Files, accepted: Mapping[str, bytes], decode: Callable[[Files], Decoded]) -> Settled:
-    """Puts copies back, file by file, until what is left has no error. Never raises."""
+def settle(
+    files: Files,
+    accepted: Mapping[str, bytes],
+    decode: Callable[[Files], Decoded],
+    explained: frozenset[str] | None = None,
+) -> Settled:
+    """Puts copies back, file by file, until what is left has no error. Never raises. `explained`: the
+    `owners` of the accepted copies, for who knows them already."""
     decoded = decode(files)
     problems = list(decoded.problems)
-    explained = _owners(accepted)
+    explained = owners(accepted) if explained is None else explained
     if not _errors(decoded):  # then every file could be read
         config = Config(decoded.config.interfaces, explained=explained)
         return Settled(config, cast(Mapping[str, bytes], files), decoded.problems)
@@ -150,6 +156,6 @@ def _owner(file: str) -> str | None:
     return claimed.interface if claimed else None
 
 
-def _owners(files: Iterable[str]) -> frozenset[str]:
+def owners(files: Iterable[str]) -> frozenset[str]:
     """Whose the files are: a directory of drop-ins belongs to the same interface as each of them."""
     return frozenset(filter(None, map(_owner, {file.partition("/")[0] for file in files})))

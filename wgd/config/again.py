@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from itertools import compress
-from operator import is_not
 from typing import TypeVar
 
 from wgd.config.assemble import Assembled
@@ -22,6 +20,7 @@ from wgd.config.keys import KeyReader
 from wgd.config.names import Part, claim
 from wgd.config.redraft import Drafts
 from wgd.config.shifted import shifted
+from wgd.config.snapshot import differing
 from wgd.config.standing import Edit, Standing
 
 T = TypeVar("T")
@@ -85,7 +84,7 @@ class Decoder:
         """What an edit makes of what was decoded last; None: decode all."""
         if self._decoded is None or self._keys_seen != self._read_key.changes:
             return None
-        changed = _changed(self._files, files)
+        changed = sorted(differing(self._files, files))
         if not changed:
             return self._decoded
         edits = self._edits(changed, files)
@@ -150,12 +149,6 @@ class Decoder:
         """By which devices it would be another."""
         self._devices |= {device for draft in drafts for _, device in bound_devices(draft)}
         self._misses_device |= not self._devices <= self._links
-
-
-def _changed(before: Files, files: Files) -> list[str]:
-    """The files that are not the very same, in order."""
-    others = compress(files, map(is_not, files.values(), map(before.get, files)))
-    return sorted([*others, *(before.keys() - files.keys())])
 
 
 def shared(now: Interface, before: Interface | None) -> Interface:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wgd.config.decode import Files
 from wgd.config.signature import Signature, lasts, signature
+from wgd.config.snapshot import Snapshot
 from wgd.config.wording import printable
 from wgd.errors import ConfigError, Problem
 
@@ -23,7 +24,7 @@ class ConfigDirectory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files: Files = {}
+        self._files = Snapshot[bytes | Problem]({})
         self._signatures: dict[str, Signature] = {}
 
     def read(self, touched: frozenset[str] | None = None) -> Files:
@@ -34,26 +35,26 @@ class ConfigDirectory:
         """
         files = self._touched(touched) if touched is not None and self._files else None
         if files is None:
-            files = self._everything()
-        if files != self._files:  # equal contents are the same objects, so that this is cheap
-            self._files = files
-        return self._files
+            everything = self._everything()
+            files = self._files if everything == self._files else Snapshot(everything)
+        self._files = files  # equal contents are the same objects
+        return files
 
-    def _touched(self, names: Iterable[str]) -> Files | None:
+    def _touched(self, names: Iterable[str]) -> Snapshot[bytes | Problem] | None:
         """The files if nothing but these was written; None: look at everything."""
-        files = dict(self._files)
+        contents: dict[str, bytes | Problem | None] = {}
         for name in names:
             directory, slash, last = name.rpartition("/")
             if not name.isprintable() or directory in self._files:
                 return None
             if _counts(last) and (not slash or _holds_drop_ins(directory)):
                 try:
-                    files[name] = self._content(f"{self._path}/{name}", name)
+                    contents[name] = self._content(f"{self._path}/{name}", name)
                 except OSError:
                     if not self._is_gone(name):
                         return None
-                    files.pop(name, None)
-        return files if files.keys() == self._files.keys() else dict(sorted(files.items()))
+                    contents[name] = None
+        return self._files.but(contents)
 
     def _is_gone(self, name: str) -> bool:
         """Whether a file has gone, and by itself: its directory is still there."""
@@ -75,7 +76,7 @@ class ConfigDirectory:
         try:
             return _listed(self._path)
         except OSError as error:
-            self._files = {}
+            self._files = Snapshot({})
             message = f"the configuration directory {self._path} cannot be read: {error.strerror}"
             hint = _directory_hint(error)
             raise ConfigError((Problem(str(self._path), 0, "", message, hint),)) from None

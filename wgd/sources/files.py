@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wgd.config.accept import settle
+from wgd.config.accept import owners, settle
 from wgd.config.again import Decoder
 from wgd.config.decode import Files
 from wgd.config.document import Config
 from wgd.config.files import ConfigDirectory
 from wgd.config.keys import KEY_GROUP, KeyReader
+from wgd.config.snapshot import differing
 from wgd.errors import ConfigError, Problem
 from wgd.sources.store import ACCEPTED, read_store, write_store
 
@@ -75,6 +76,7 @@ class ConfigFiles:
         self._decoder = Decoder(self._keys)
         self._accepted: Mapping[str, bytes] = read_store(self._state) if remember else {}
         self._stored: Mapping[str, bytes] = self._accepted
+        self._explained = owners(self._accepted)
         self._gone_since: dict[str, float] = {}
         self._merged: Files = {}
         self._loaded = Loaded()
@@ -111,7 +113,7 @@ class ConfigFiles:
         return last[2:] == made_of[2:] and last[0] is made_of[0] and last[1] is made_of[1]
 
     def _settle(self, files: Files, unreadable: tuple[Problem, ...], deadline: float) -> None:
-        settled = settle(files, self._accepted, self._decoder)
+        settled = settle(files, self._accepted, self._decoder, self._explained)
         config, problems = settled.config, unreadable + settled.problems
         frozen = frozenset(config.interfaces) if unreadable else settled.frozen
         if config == self._loaded.config:
@@ -123,17 +125,20 @@ class ConfigFiles:
     def accept(self, loaded: Loaded) -> None:
         """Keep what is in force as the accepted copies. Raises OSError: then only this process knows them,
         and the next call tries again."""
-        self._accepted = loaded.files
+        before, self._accepted = self._accepted, loaded.files
+        if any((name in before) is not (name in loaded.files) for name in differing(before, loaded.files)):
+            self._explained = owners(loaded.files)
         if self._stored is not self._accepted or not (self._state / ACCEPTED).exists():
             write_store(self._state, self._stored, self._accepted)
             self._stored = self._accepted
 
     def _keep_missing(self, files: Files, steady: float) -> tuple[Files, float]:
         """Put accepted files that have just gone back among `files`; when does the first run out of grace?"""
-        if self._accepted is files or self._accepted.keys() <= files.keys():
+        changed = differing(self._accepted, files)
+        gone = [name for name in changed if name in self._accepted and name not in files]
+        if not gone:
             self._gone_since = {}
             return files, math.inf
-        gone = self._accepted.keys() - files.keys()
         self._gone_since = {name: self._gone_since.get(name, steady) for name in gone}
         kept = {name: since + self._grace for name, since in self._gone_since.items()}
         kept = {name: until for name, until in kept.items() if until > steady}

@@ -10,9 +10,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from itertools import compress
-from operator import ne
 from pathlib import Path
+
+from wgd.config.snapshot import differing
 
 ACCEPTED = "accepted"
 
@@ -45,10 +45,10 @@ def write_store(state: Path, before: Mapping[str, bytes], files: Mapping[str, by
     """Replace the copies, which are those of `before`, by `files`. Raises OSError; then they stay."""
     store = state / ACCEPTED
     there = store.exists()
-    changed = list(compress(files, map(ne, map(before.get, files), files.values())))
-    if there and len(changed) == 1 and before.keys() <= files.keys():
-        _put(store, changed[0], files[changed[0]], state)
-    elif not there or changed or len(before) != len(files):
+    changed = [name for name in differing(before, files) if before.get(name) != files.get(name)]
+    if there and len(changed) == 1 and (content := files.get(changed[0])) is not None:
+        _put(store, changed[0], content, state)
+    elif not there or changed:
         _write_generation(store, before if there else {}, files)
 
 
