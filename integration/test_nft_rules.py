@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,18 @@ AWKWARD: dict[str, Config] = {
             peers=(peer("one", "172.27.0.2/32", "fd00::2/128"),),
             forwards=(Forward(side("one", peers=("one",)), side("internet")),),
             masquerades=(Masquerade("eth0", side("internet")),),
+        )
+    ),
+    "addresses of their own": config(
+        interface(
+            "wg0",
+            "172.27.0.1/16",
+            "fd00::1/64",
+            forwards=(Forward(side("any"), side("any")),),
+            masquerades=(
+                Masquerade("eth0", side("any"), ip_address("192.0.2.7")),
+                Masquerade("eth0", side("internet"), ip_address("2001:db8::7")),
+            ),
         )
     ),
     "everything": config(

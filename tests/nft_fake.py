@@ -25,7 +25,7 @@ _COMMENT = re.compile(r' comment "([^"]*)"$')
 _LOOKUP = re.compile(r" @(\S+)")
 _DIGEST = re.compile(r"#([0-9a-f]{12})$")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")
-_VERDICTS = ("accept", "drop", "masquerade")
+_VERDICTS = re.compile(r".*\b(accept|drop|masquerade|snat ip6? to [0-9a-f.:]+)")
 _LONGEST_COMMENT = 128
 
 
@@ -196,7 +196,7 @@ def _checked(line: str, text: str) -> str:
     whole = (
         body.count('"') % 2 == 0 and body.count("{") == body.count("}") and not re.search(r"\{\s*\}", body)
     )
-    if not (fits and whole and body.endswith(_VERDICTS) and "\n" not in text):
+    if not (fits and whole and _VERDICTS.fullmatch(body) and "\n" not in text):
         raise KernelError(line, errno.EINVAL, "syntax error")
     return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 
 from hypothesis import strategies as st
 
@@ -103,7 +104,8 @@ def _forward(draw: st.DrawFn, words: list[str], names: tuple[str, ...]) -> Forwa
 @st.composite
 def _masquerade(draw: st.DrawFn, words: list[str]) -> Masquerade:
     device = draw(st.sampled_from(("eth0", "wlp0s0f0")))
-    return Masquerade(device, side(draw(st.sampled_from(words))))
+    own = draw(st.sampled_from((None, None, "10.11.12.1", "fd00:9::7")))
+    return Masquerade(device, side(draw(st.sampled_from(words))), ip_address(own) if own else None)
 
 
 @st.composite

@@ -109,7 +109,17 @@ RIGHT: dict[str, Any] = {
 }
 POOL: tuple[Any, ...] = (
     *(True, False, 0, 1, 576, 1280, 51820, 65536, 2**31, 2**32, -1, "", "auto", "hub", "rules", "unmanaged"),
-    *("10.0.0.0/8", "10.0.0.1/8", "fd00::1/64", "::ffff:10.0.0.1", "any", "internet", "webcams", "eth0"),
+    *(
+        "10.0.0.0/8",
+        "10.0.0.1/8",
+        "fd00::1/64",
+        "::ffff:10.0.0.1",
+        "10.0.0.7",
+        "any",
+        "internet",
+        "webcams",
+        "eth0",
+    ),
     *("tcp/80", "udp/5-7", "icmp", "tcp", "vpn.example.org:51820", "[::1]:1", "keys/x.key", "ä", key("b")),
     *([], ["10.0.0.0/8"], ["any"], [1], ["tcp/80"], ["fd00::1/64", "10.0.0.1/8"], {}, {"a": 1}, [{}]),
     datetime.datetime(2090, 1, 1, tzinfo=datetime.UTC),
@@ -183,6 +193,7 @@ WRONG: tuple[tuple[Section, str, Any], ...] = (
     (Section.FORWARD, "in", "ä"),
     (Section.INPUT, "from", None),
     (Section.MASQUERADE, "out", None),
+    (Section.MASQUERADE, "snat", "eth0"),
 )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.configs import (
     HUB,
     NOW,
     SPOKE_1,
+    SPOKE_2,
     WEBCAMS,
     address,
     config,
@@ -23,7 +25,7 @@ from tests.configs import (
 )
 from tests.fake import FakeKernel
 from wgd import report
-from wgd.config.document import Config, Endpoint, Forwarding, Input
+from wgd.config.document import Config, Endpoint, Forwarding, Input, Masquerade
 from wgd.endpoints import NOWHERE
 from wgd.errors import Problem, Severity
 from wgd.kinds.peer import PeerEdit, Stripped
@@ -197,6 +199,14 @@ def test_a_rule_for_what_nobody_has_is_told() -> None:
         "warnings"
     ]
     assert warning.startswith("the rule spoke-1 → webcams of wg0 permits nothing for 10.11.12.0/24: no peer")
+
+
+@pytest.mark.parametrize(("own", "told"), [("192.0.2.2", 0), ("192.0.2.7", 1)])
+def test_a_masquerade_with_an_address_of_nobody_here_is_told(own: str, told: int) -> None:
+    wanted = config(replace(SPOKE_2, masquerades=(Masquerade("eth0", side("any"), ip_address(own)),)))
+    warnings = status(machine(), wanted)["warnings"]
+    text = f"no interface of this machine has {own}: what wg0 masquerades to any as {own} may get no answers"
+    assert warnings == [text] * told
 
 
 RELAXED = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)

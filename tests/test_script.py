@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -116,6 +117,16 @@ def test_a_frozen_interface_is_named() -> None:
                 "#   in by wg0, out by eth0: with the address of eth0",
             ],
             id="any",
+        ),
+        pytest.param(
+            config(replace(SPOKE_2, masquerades=(Masquerade("eth0", side("any"), ip_address("192.0.2.7")),))),
+            [
+                "# wg0 forwards hub-1 → webcams",
+                f"#   in by wg0 from 172.27.0.0/16, out by wlp0s0f0 to {WEBCAMS}",
+                "# wg0 masquerades to any as 192.0.2.7",
+                "#   in by wg0, out by eth0: with the address 192.0.2.7",
+            ],
+            id="an address of its own",
         ),
         pytest.param(
             config(replace(HUB, peers=tuple(replace(peer, enabled=False) for peer in HUB.peers))),

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from wgd import ground, prefixes
-from wgd.config.document import Config, Forward, Forwarding, Input, IPNetwork, Masquerade
+from wgd.config.document import Config, Forward, Forwarding, Input, IPAddress, IPNetwork, Masquerade
 from wgd.ground import Ground, Surveyor
 from wgd.listing import touched
 from wgd.meaning import Ear, Flow, Nowhere, Said
@@ -42,14 +42,15 @@ def guard(interface: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Disguise:
-    """What came in from `interface` and leaves by `out` towards `networks` (empty: anywhere) gets that
-    device's address."""
+    """What came in from `interface` and leaves by `out` towards `networks` (empty: anywhere) gets `address`
+    (None: that device's)."""
 
     interface: str
     version: int
     out: str
     networks: tuple[IPNetwork, ...]
     words: str
+    address: IPAddress | None = None
 
 
 class _Rest(NamedTuple):
@@ -207,16 +208,18 @@ def ingress(config: Config, seen: State) -> Ingress:
 
 
 def _disguises(interface: str, rule: Masquerade, here: Ground) -> Iterator[Disguise]:
-    words = f"to {rule.target} as {rule.out}"
+    if rule.snat and rule.snat.version != here.version:
+        return
+    words = f"to {rule.target} as {rule.snat or rule.out}"
     if rule.target.any:
-        yield Disguise(interface, here.version, rule.out, (), words)
+        yield Disguise(interface, here.version, rule.out, (), words, rule.snat)
         return
     wanted = prefixes.ranges(rule.target.networks, here.version)
     if rule.target.internet:
         wanted = prefixes.union(wanted, here.public)
     if wanted:
         networks = prefixes.networks(wanted, here.version)
-        yield Disguise(interface, here.version, rule.out, networks, words)
+        yield Disguise(interface, here.version, rule.out, networks, words, rule.snat)
 
 
 def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:

@@ -14,7 +14,7 @@ from wgd import __version__
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
-from wgd.flows import door, guard, nowhere
+from wgd.flows import disguises, door, guard, nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
@@ -82,6 +82,7 @@ def status(
             *warnings,
             *rivalry,
             *map(str, nowhere(config, seen)),
+            *_strange(config, seen),
             *_unresolved(config, seen),
         ],
     }
@@ -232,6 +233,15 @@ def problem_value(problem: Problem) -> dict[str, Any]:
         "hint": problem.hint,
         "severity": str(problem.severity),
     }
+
+
+def _strange(config: Config, seen: State) -> Iterable[str]:
+    """Answers to an address that nobody here has come only if somebody leads them here."""
+    here = {one.address.ip for one in seen.of("address").values()}
+    for disguise in disguises(config):
+        if disguise.address and disguise.address not in here:
+            whose = f"what {disguise.interface} masquerades {disguise.words}"
+            yield f"no interface of this machine has {disguise.address}: {whose} may get no answers"
 
 
 def _unresolved(config: Config, seen: State) -> Iterable[str]:

@@ -104,7 +104,8 @@ def _ports(ports: Iterable[PortRange]) -> str:
 
 def _disguise(disguise: Disguise) -> str:
     target = f" to {_networks(disguise.networks)}" if disguise.networks else ""
-    return f"in by {disguise.interface}, out by {disguise.out}{target}: with the address of {disguise.out}"
+    gets = f"the address {disguise.address}" if disguise.address else f"the address of {disguise.out}"
+    return f"in by {disguise.interface}, out by {disguise.out}{target}: with {gets}"
 
 
 def _networks(networks: Sequence[IPNetwork]) -> str:

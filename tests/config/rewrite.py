@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomli_w
 
-from wgd.config.document import MTU_AUTO, Forward, Input, Interface, Peer
+from wgd.config.document import MTU_AUTO, Forward, Input, Interface, Masquerade, Peer
 from wgd.config.keys import encoded
 
 
@@ -16,7 +16,7 @@ def rewritten(interface: Interface) -> bytes:
         "peers": {peer.name: _peer(peer) for peer in interface.peers},
         "forward": [_forward(rule) for rule in interface.forwards],
         "input": [_input(rule) for rule in interface.inputs],
-        "masquerade": [{"out": rule.out, "to": list(rule.target.words)} for rule in interface.masquerades],
+        "masquerade": [_masquerade(rule) for rule in interface.masquerades],
     }
     return tomli_w.dumps(document).encode()
 
@@ -46,6 +46,11 @@ def _peer(peer: Peer) -> dict[str, object]:
         "enabled": peer.enabled,
         "expires": peer.expires,
     }
+    return _without_none(section)
+
+
+def _masquerade(rule: Masquerade) -> dict[str, object]:
+    section = {"out": rule.out, "to": list(rule.target.words), "snat": str(rule.snat) if rule.snat else None}
     return _without_none(section)
 
 

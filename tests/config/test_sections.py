@@ -1,7 +1,7 @@
 """Every key of every section: what it refuses, where, and what it says; and what it accepts."""
 
 import datetime
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
@@ -356,6 +356,29 @@ RULES = {
         "expected who is behind wg0",
         '"any"',
     ),
+    "no single address": (
+        _masquerade('snat = "10.0.0.0/8"'),
+        14,
+        "masquerade[0].snat",
+        "expected one address",
+        'write "10.0.0.0"',
+    ),
+    "no address": (_masquerade('snat = "eth0"'), 14, "masquerade[0].snat", "expected one address", ""),
+    "nobody's address": (_masquerade('snat = "127.0.0.1"'), 14, "masquerade[0].snat", "could answer", ""),
+    "the other IP version": (
+        _masquerade('snat = "2001:db8::7"'),
+        14,
+        "masquerade[0].snat",
+        "10.11.12.0/24 in `to` is IPv4",
+        "a [[masquerade]] of its own",
+    ),
+    "an address that is called otherwise": (
+        _masquerade('source = "10.0.0.7"'),
+        14,
+        "masquerade[0].source",
+        "unknown key",
+        "did you mean snat?",
+    ),
     "masquerade's key": (_masquerade('from = ["a"]'), 14, "masquerade[0].from", "unknown key", "[[forward]]"),
 }
 
@@ -451,4 +474,5 @@ def test_an_input() -> None:
 
 def test_a_masquerade() -> None:
     masquerade = _only(_masquerade("")).masquerades[0]
-    assert (masquerade.out, str(masquerade.target)) == ("eth0", "10.11.12.0/24")
+    assert (masquerade.out, str(masquerade.target), masquerade.snat) == ("eth0", "10.11.12.0/24", None)
+    assert _only(_masquerade('snat = "10.0.0.7"')).masquerades[0].snat == ip_address("10.0.0.7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -141,6 +142,23 @@ def test_masquerade_is_narrow() -> None:
 def test_masquerade_to_any_is_said_aloud() -> None:
     wide = config(replace(SPOKE_2, masquerades=(Masquerade("wlp0s0f0", side("any")),)))
     assert texts(wide, "masquerade-wg0") == ['meta nfproto ipv4 iifname "wg0" oifname "wlp0s0f0" masquerade']
+
+
+ADDRESSES = (("any", "10.0.0.7"), ("fd00:9::/64", "fd00:9::7"))
+
+
+@pytest.mark.parametrize(("target", "address"), ADDRESSES)
+def test_masquerade_with_an_address_of_its_own_is_for_that_ip_version(target: str, address: str) -> None:
+    both = interface(
+        "wg0",
+        "172.27.0.3/16",
+        "fd00::3/64",
+        masquerades=(Masquerade("eth0", side(target), ip_address(address)),),
+    )
+    (rule,) = texts(config(both), "masquerade-wg0")
+    family = "ip6" if ":" in address else "ip"
+    assert rule.startswith(f"meta nfproto {'ipv6' if family == 'ip6' else 'ipv4'} iifname")
+    assert rule.endswith(f" snat {family} to {address}") and "masquerade" not in rule
 
 
 ANSWERS = "ct direction reply ct state established,related accept"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from wgd.config.document import Endpoint, IPInterface, IPNetwork
+from wgd.config.document import Endpoint, IPAddress, IPInterface, IPNetwork
 from wgd.config.names import reads_as_address
 from wgd.config.source import Unfit
 from wgd.config.values import text
@@ -60,6 +60,22 @@ def interface_address(value: object) -> IPInterface:
     if address.ip.is_multicast or address.ip.is_unspecified or address.ip.is_loopback:
         raise Unfit(f"found {word}, which no interface of WireGuard can have, expected {expected}")
     return address
+
+
+def single(value: object) -> IPAddress:
+    """One address that a packet can come from."""
+    expected = "one address, like 192.0.2.7"
+    word = _address_text(value, expected)
+    address, slash, _ = word.partition("/")
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        raise _not_an_address(word, expected) from None
+    if slash:
+        raise Unfit(f"found {quoted(word)}, expected {expected}", f"write {quoted(address)}")
+    if found.is_multicast or found.is_unspecified or found.is_loopback or found.is_link_local:
+        raise Unfit(f"found {word}, which nobody elsewhere could answer, expected {expected}")
+    return found
 
 
 def _address_text(value: object, expected: str) -> str:

@@ -182,4 +182,4 @@ def _words_in(rule: Input) -> Hashable:
 
 
 def _words_out(rule: Masquerade) -> Hashable:
-    return rule.target.words, rule.out
+    return rule.target.words, rule.out, rule.snat

@@ -23,6 +23,7 @@ from wgd.model import Secret
 
 IPNetwork = IPv4Network | IPv6Network
 IPInterface = IPv4Interface | IPv6Interface
+IPAddress = IPv4Address | IPv6Address
 
 ANY = "any"
 INTERNET = "internet"
@@ -156,10 +157,12 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Masquerade:
-    """One `[[masquerade]]`: what came in from the interface and leaves by device `out` towards `target`."""
+    """One `[[masquerade]]`: what came in from the interface and leaves by device `out` towards `target`.
+    `snat`: the address it gets; None: that of the device."""
 
     out: str
     target: Side
+    snat: IPAddress | None = None
 
 
 STRIP_AFTER = 540

@@ -8,7 +8,15 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass, field
 
-from wgd.config.document import Endpoint, Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.document import (
+    Endpoint,
+    Forwarding,
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    PortRange,
+    Role,
+)
 from wgd.config.layout import Layout, Shift
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
@@ -89,6 +97,7 @@ class MasqueradeDraft:
     where: Where
     out: str | None
     target: Words
+    snat: IPAddress | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,13 @@ class Members:
 
     def masquerade(self, rule: MasqueradeDraft) -> Masquerade:
         """One `[[masquerade]]`."""
-        return Masquerade(rule.out or "", self.names.side(rule.target))
+        target, snat = self.names.side(rule.target), rule.snat
+        other = next((net for net in target.networks if snat and net.version != snat.version), None)
+        if snat and other:
+            message = f"found {snat}, but {other} in `to` is IPv{other.version}"
+            hint = "give each IP version a [[masquerade]] of its own"
+            self.problems.append((rule.where / "snat").error(message, hint))
+        return Masquerade(rule.out or "", target, snat)
 
     def peer(self, draft: PeerDraft, now: float) -> Peer | None:
         """One peer; None if it has no key."""

@@ -150,8 +150,9 @@ def masquerade(table: Table) -> MasqueradeDraft:
     hint = 'the device that leads to them, like out = "eth0"'
     out = table.required("out", values.device, hint)
     target = _side(table, "to", 'what may be reached through it; everything is said aloud with ["any"]')
+    snat = table.optional("snat", addresses.single)
     table.close(Section.MASQUERADE)
-    return MasqueradeDraft(table.where, out, target)
+    return MasqueradeDraft(table.where, out, target, snat)
 
 
 def _side(table: Table, key: str, hint: str) -> Words:

@@ -44,7 +44,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
     ),
     Section.FORWARD: ("from", "to", "ports", "in", "out"),
     Section.INPUT: ("from", "ports"),
-    Section.MASQUERADE: ("out", "to"),
+    Section.MASQUERADE: ("out", "to", "snat"),
 }
 
 _RESERVED = {Section.INTERFACE: ("table", "dns", "dns_search", "netns")}
@@ -65,7 +65,7 @@ _SYNONYMS = {
     Section.PEER: {"keepalive": "persistent_keepalive", "psk": "preshared_key_file", "key": "public_key"},
     Section.FORWARD: {"source": "from", "destination": "to", "iif": "in", "oif": "out"},
     Section.INPUT: {"source": "from"},
-    Section.MASQUERADE: {"device": "out", "destination": "to"},
+    Section.MASQUERADE: {"device": "out", "destination": "to", "address": "snat", "source": "snat"},
 }
 
 

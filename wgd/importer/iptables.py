@@ -41,7 +41,7 @@ _NOT_OURS = {
     "OUTPUT": "it is for your own firewall: wgd decides only what passes through",
     "DROP": "rules of wgd only permit: what no [[forward]] names does not pass anyway",
     "REJECT": "rules of wgd only permit: what no [[forward]] names does not pass anyway",
-    "SNAT": "wgd gives no other address than the device's own: [[masquerade]]",
+    "SNAT": 'say it as [[masquerade]] with snat = "ADDRESS"',
     "DNAT": "wgd does not redirect ports",
     "TCPMSS": "wgd does not rewrite TCP: a smaller mtu in [interface] does as much for what begins here",
 }

@@ -305,7 +305,9 @@ def _masquerade(disguise: Disguise) -> tuple[str, str]:
     words = [f'{rules.version(disguise.version)} iifname "{disguise.interface}" oifname "{disguise.out}"']
     if disguise.networks:
         words.append(rules.match("daddr", disguise.version, disguise.networks))
-    return " ".join((*words, "masquerade")), disguise.words
+    family = f"ip{'6' if disguise.version == 6 else ''}"
+    words.append(f"snat {family} to {disguise.address}" if disguise.address else "masquerade")
+    return " ".join(words), disguise.words
 
 
 def _fence(config: Config, seen: State) -> Iterable[Rule]:
