@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar
 
 from wgd.config.document import Config
@@ -145,7 +146,7 @@ def _forwarding(config: Config, seen: State) -> Iterator[Sysctl]:
             yield Sysctl(f"net/ipv6/conf/{device}/force_forwarding", "1")
         return
     own = {"all", "default", "lo", *config.managed()}
-    for have in seen.of("sysctl").values():
+    for have in sorted(seen.of("sysctl").values(), key=attrgetter("path")):
         hears = have.path.endswith("/accept_ra") and "1" in (have.value, have.original)
         if hears and have.device not in own:
             yield Sysctl(have.path, "2")
