@@ -153,10 +153,12 @@ class served(ExitStack):
                     connection.sendall(bytes(SIZE))
 
 
-def transferred(host: Host, address: str, port: int, upload: int) -> int:
-    """Bytes that came back after so many were sent."""
+def transferred(host: Host, address: str, port: int, upload: int, patience: float = 5) -> int:
+    """Bytes that came back after so many were sent; `patience`: seconds to wait for the next."""
     came = 0
     with host.inside(), socket.create_connection((address, port), timeout=5) as connection, suppress(OSError):
+        connection.settimeout(patience)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # do not wait
         connection.sendall(bytes(upload) + b"\n")
         while received := connection.recv(65536):
             came += len(received)

@@ -170,4 +170,4 @@ def test_the_commands_of_a_plan_can_be_typed(namespace: Host) -> None:
     plan = make_plan(wanted, observe(machine(), resolved(wanted), NOW))
     ops: list[Op] = [op for op in plan.ops if isinstance(op, NftTransaction)]
     namespace.run("sh", "-e", stdin="\n".join(command for op in ops for command in op.commands()))
-    assert len([*LinuxKernel().dump("nftables")]) == 3
+    assert len([*LinuxKernel().dump("nftables")]) == 4

@@ -61,6 +61,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
         mtu=draw(st.sampled_from((None, 0, 1380, 1420))),
         fwmark=draw(st.sampled_from((0, 7))),
         enabled=draw(st.integers(0, 5)) > 0,
+        clamp_mss=draw(st.sampled_from((None, None, True, False))),
         peers=tuple(peers),
         forwards=tuple(forwards),
         masquerades=tuple(masquerades),

@@ -47,6 +47,7 @@ ROWS = {
     "wgd.ground": 2,
     "wgd.meaning": 2,
     "wgd.rules": 2,
+    "wgd.chains": 2,
     "wgd.writer": 2,
     "wgd.per_rule": 2,
     "wgd.crowd": 1,
@@ -62,6 +63,7 @@ ROWS = {
     "wgd": 0,
 }
 PURE = (
+    "chains",
     "config.document",
     "cover",
     "crowd",

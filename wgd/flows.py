@@ -182,6 +182,15 @@ def permitted(config: Config, seen: State, interface: str) -> tuple[Flow, ...]:
     return _READER.read(config, seen).permitted.get(interface, ())
 
 
+def leads_out(config: Config, seen: State, interface: str) -> bool:
+    """Whether one interface permits anything from or to another device."""
+    read = _READER.read(config, seen)
+    if not read.rest.loose and all(device == interface for _, device in read.rest.bound):
+        return False
+    permitted = read.permitted.get(interface, ())
+    return any({flow.source.device, flow.target.device} != {interface} for flow in permitted)
+
+
 def entries(config: Config, seen: State) -> tuple[Flow, ...]:
     """All flows to this machine itself that come in through interfaces with such rules, in file order."""
     return _READER.read(config, seen).entries

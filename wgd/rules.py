@@ -117,21 +117,26 @@ def _address(network: IPNetwork) -> bytes:
 
 def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
     """With a hole for the set of that sort, or without."""
-    family, hole = _FAMILIES[flow.version], HOLE.rstrip()
+    ip, hole = family(flow.version), HOLE.rstrip()
     source = target = ""
     if sort == "from":
-        source = f"{family} saddr{hole}"
+        source = f"{ip} saddr{hole}"
     elif sort != "pairs":
         source = match("saddr", flow.version, flow.source.networks)
     if sort == "pairs":
-        target = f"{family} saddr . {family} daddr{hole}"
+        target = f"{ip} saddr . {ip} daddr{hole}"
     elif sort == "to":
-        target = f"{family} daddr{hole}"
+        target = f"{ip} daddr{hole}"
     else:
         target = match("daddr", flow.version, flow.target.networks)
     incoming, outgoing = _device("iifname", flow.source, managed), _device("oifname", flow.target, managed)
     words = (version(flow.version), incoming, source, outgoing, target, ports, "accept")
     return " ".join(filter(None, words))
+
+
+def family(number: int) -> str:
+    """nft's word for an IP version."""
+    return _FAMILIES[number]
 
 
 def version(number: int) -> str:
@@ -153,7 +158,7 @@ def unmanaged(word: str, managed: Sequence[str]) -> str:
 
 def match(word: str, number: int, networks: Sequence[IPNetwork]) -> str:
     """Matches packets whose address, `saddr` or `daddr`, is one of these; none: all of that IP version."""
-    return f"{_FAMILIES[number]} {word} {_one_of(map(str, networks))}" if networks else ""
+    return f"{family(number)} {word} {_one_of(map(str, networks))}" if networks else ""
 
 
 def _one_of(elements: Iterable[str]) -> str:

@@ -32,6 +32,7 @@ def _interface(interface: Interface) -> dict[str, object]:
         "adopt": interface.adopt,
         "enabled": interface.enabled,
         "forwarding": str(interface.forwarding),
+        "clamp_mss": interface.clamp_mss,
     }
     return _without_none(section)
 

@@ -93,6 +93,7 @@ INTERFACE = {
     "fwmark as text": ('fwmark = "0xca6c"', "fwmark", "found", "write 0xca6c, without quotes"),
     "huge fwmark": ("fwmark = 0x" + "f" * 5000, "fwmark", "found a number of more than 64 bits", ""),
     "strip_after without a hub": ("strip_after = 60", "strip_after", "is for a hub", 'add role = "hub"'),
+    "clamp_mss as number": ("clamp_mss = 1360", "clamp_mss", "expected true or false", ""),
     "strip_after as text": (
         'strip_after = "9 min"',
         "strip_after",
@@ -406,8 +407,10 @@ def test_every_interface_key_is_read() -> None:
         adopt = true
         enabled = false
         forwarding = "rules"
+        clamp_mss = false
         """
     )
+    assert interface.clamp_mss is False
     assert interface.role is Role.HUB
     assert interface.addresses == (ip_interface("172.27.0.1/16"), ip_interface("fd00:27::1/64"))
     assert (interface.listen_port, interface.mtu, interface.fwmark) == (1, MTU_AUTO, 0xCA6C)
@@ -417,6 +420,7 @@ def test_every_interface_key_is_read() -> None:
 def test_defaults() -> None:
     interface = _only(_peer(""))
     assert (interface.role, interface.mtu, interface.fwmark) == (Role.SPOKE, None, 0)
+    assert interface.clamp_mss is None
     assert (interface.adopt, interface.enabled, interface.forwarding) == (False, True, Forwarding.UNMANAGED)
     peer = interface.peers[0]
     assert (peer.endpoint, peer.persistent_keepalive, peer.preshared_key, peer.expires) == (

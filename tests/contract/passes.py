@@ -83,7 +83,7 @@ def the_hub_has_everything(world: World) -> None:
 def spoke_2_is_fenced(world: World) -> None:
     home(world)
     world.reach(SEED["spoke-2"])
-    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "fence": 2}
+    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "clamp-wg0": 2, "fence": 2}
     forwarding = "net/ipv4/conf/wlp0s0f0/forwarding"
     assert (world.sysctl(forwarding), world.noted(forwarding)) == ("1", "0")
 
@@ -204,7 +204,7 @@ def rules_come_back(world: World) -> None:
     world.insert_rule("forward-wg0", "accept")
     world.insert_rule("theirs", "drop")
     world.reach(SEED["spoke-2"])
-    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "fence": 2}
+    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "clamp-wg0": 2, "fence": 2}
 
 
 def crowd(count: int) -> Config:
@@ -310,7 +310,7 @@ def a_held_interface_is_not_touched(world: World) -> None:
     world.reach(config(SPOKE_2, interface("wg1", "172.28.0.1/16")))
     world.reach(Config(held=frozenset({"wg0"})))
     assert world.link("wg1") is None
-    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "fence": 2}
+    assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "clamp-wg0": 2, "fence": 2}
     assert len(world.peers("wg0")) == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from wgd.kernel.netlink import attribute, nest
 from wgd.kernel.nfcodec import asleep, parse_chains, parse_flowtables, parse_objects
 from wgd.kernel.nfsets import parse_sets
-from wgd.kinds.nftables import FORWARD, POSTROUTING, Chain, Rule
+from wgd.kinds.nftables import CLAMP, FORWARD, POSTROUTING, Chain, Rule
 
 
 def number(value: int) -> bytes:
@@ -48,6 +48,7 @@ FILTER = base("filter", 2, 0)
 HOOKS: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("forward", FILTER, FORWARD),
     ("masquerade", base("nat", 4, 100), POSTROUTING),
+    ("clamp", base("filter", 2, -150), CLAMP),
     ("regular", (), ""),
     ("another policy", base("filter", 2, 0, 0), "type filter hook forward priority filter; policy drop;"),
     ("another priority", base("filter", 2, -5), "type filter hook forward priority -5; policy accept;"),

@@ -22,7 +22,7 @@ from tests.configs import (
     run,
     side,
 )
-from wgd.config.document import Config, Forward, Input, Masquerade, PortRange
+from wgd.config.document import Config, Forward, Input, Interface, Masquerade, PortRange
 from wgd.flows import FENCE
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, Rule
 from wgd.model import State
@@ -142,6 +142,27 @@ def test_masquerade_is_narrow() -> None:
 def test_masquerade_to_any_is_said_aloud() -> None:
     wide = config(replace(SPOKE_2, masquerades=(Masquerade("wlp0s0f0", side("any")),)))
     assert texts(wide, "masquerade-wg0") == ['meta nfproto ipv4 iifname "wg0" oifname "wlp0s0f0" masquerade']
+
+
+CLAMPED = [
+    f'{way} "wg0" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu'
+    for way in ("iifname", "oifname")
+]
+TO_PUBLIC = Forward(side("spoke-1", peers=("spoke-1",)), side("203.0.113.0/24"))
+CLAMPS = (
+    ("from peer to peer all have the same", HUB, []),
+    ("another device", SPOKE_2, CLAMPED),
+    ("a device that no rule names", replace(HUB, forwards=(TO_PUBLIC,)), CLAMPED),
+    ("the file says no", replace(SPOKE_2, clamp_mss=False), []),
+    ("the file says yes", replace(HUB, clamp_mss=True), CLAMPED),
+    ("wgd decides nothing", interface("wg0", "172.27.0.1/16"), []),
+    ("but the file says yes", interface("wg0", "172.27.0.1/16", clamp_mss=True), CLAMPED),
+)
+
+
+@pytest.mark.parametrize(("one", "expected"), [row[1:] for row in CLAMPS], ids=[row[0] for row in CLAMPS])
+def test_tcp_is_clamped_where_it_leads_to_another_device(one: Interface, expected: list[str]) -> None:
+    assert texts(config(one), "clamp-wg0") == expected
 
 
 ADDRESSES = (("any", "10.0.0.7"), ("fd00:9::/64", "fd00:9::7"))

@@ -131,6 +131,7 @@ class _Assembly:
             masquerades=masquerades,
             inputs=inputs,
             strip_after=main.strip_after,
+            clamp_mss=main.clamp_mss,
         )
 
     def _private_key(self) -> Secret | None:

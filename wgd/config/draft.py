@@ -41,6 +41,7 @@ class InterfaceDraft:
     enabled: bool
     forwarding: Forwarding | None
     strip_after: int
+    clamp_mss: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def interface(table: Table) -> InterfaceDraft:
     enabled = table.optional("enabled", values.boolean)
     forwarding = table.optional("forwarding", values.choice(Forwarding))
     strip_after = table.optional("strip_after", values.number(0, 2**31, "a number of seconds"))
+    clamp_mss = table.optional("clamp_mss", values.boolean)
     if strip_after is not None and role is not Role.HUB:
         hint = 'delete the line, or add role = "hub": a spoke keeps the endpoints it was told'
         table.error(table.where / "strip_after", "is for a hub", hint)
@@ -59,6 +60,7 @@ def interface(table: Table) -> InterfaceDraft:
         enabled=enabled is not False,
         forwarding=forwarding,
         strip_after=STRIP_AFTER if strip_after is None else strip_after,
+        clamp_mss=clamp_mss,
     )
 
 

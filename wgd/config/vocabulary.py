@@ -31,6 +31,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "enabled",
         "forwarding",
         "strip_after",
+        "clamp_mss",
     ),
     Section.PEER: (
         "public_key",

@@ -43,7 +43,7 @@ _NOT_OURS = {
     "REJECT": "rules of wgd only permit: what no [[forward]] names does not pass anyway",
     "SNAT": 'say it as [[masquerade]] with snat = "ADDRESS"',
     "DNAT": "wgd does not redirect ports",
-    "TCPMSS": "wgd does not rewrite TCP: a smaller mtu in [interface] does as much for what begins here",
+    "TCPMSS": "wgd does it by itself where rules lead to other devices; elsewhere with clamp_mss = true",
 }
 
 

@@ -40,7 +40,7 @@ _COMMENT = 0
 
 _HOOKS = ("prerouting", "input", "forward", "output", "postrouting", "ingress")
 _POLICIES = ("drop", "accept")
-_PRIORITIES = {0: "filter", 100: "srcnat"}
+_PRIORITIES = {-150: "mangle", 0: "filter", 100: "srcnat"}
 _OBJECTS = {
     1: "counter",
     2: "quota",

@@ -1,5 +1,5 @@
-"""Kind `nftables`: what is in table `inet wgd`: chains for what is forwarded, comes in and is masqueraded,
-each of one interface, and the sets that rules look into.
+"""Kind `nftables`: what is in table `inet wgd`: chains for what is forwarded, comes in, is masqueraded and
+clamped, each of one interface, and the sets that rules look into.
 
 Marker: the table; everything in it is ours, and each rule carries a digest of its text in its comment.
 Quirks: listings do not return what was sent, so rules are compared by digest, never by text. `iifname`, since
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd import rules
+from wgd.chains import REPLIES, clamping, coming_in, fence, masquerade, passing
 from wgd.config.document import Config, Forwarding
-from wgd.flows import FENCE, Disguise, disguises, door, entering, guard, permitted
+from wgd.flows import FENCE, disguises, door, entering, guard, leads_out, permitted
 from wgd.kinds.sysctl import fenced
 from wgd.meaning import Flow
 from wgd.model import Change, Op, Ref, Stage, State, Verb
@@ -30,6 +31,7 @@ from wgd.writer import Writer
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
 INPUT = "type filter hook input priority filter; policy accept;"
+CLAMP = "type filter hook forward priority mangle; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
@@ -96,20 +98,23 @@ class NftablesKind(Kind[Spec]):
         for interface in config.enabled():
             name = interface.name
             if interface.forwarding is Forwarding.RULES:
-                through = (f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}")
-                found = self._written(name, managed, permitted(config, seen, name), inward=False)
-                yield from _filter(guard(name), FORWARD, through, *found)
+                permits, sets = self._written(name, managed, permitted(config, seen, name), inward=False)
+                yield from sets
+                yield _chain(guard(name), FORWARD, passing(name, permits))
             if interface.inputs:
-                through = (f'iifname != "{name}" accept', f"not through {name}")
-                found = self._written(name, managed, entering(config, seen, name), inward=True)
-                yield from _filter(door(name), INPUT, through, *found)
-            masked = [_rule(*_masquerade(d)) for d in disguised if d.interface == name]
+                permits, sets = self._written(name, managed, entering(config, seen, name), inward=True)
+                yield from sets
+                yield _chain(door(name), INPUT, coming_in(name, permits))
+            masked = [masquerade(d) for d in disguised if d.interface == name]
             if masked:
-                yield Chain(f"masquerade-{name}", POSTROUTING, tuple(masked))
-        fence = tuple(_fence(config, seen))
-        if fence:
+                yield _chain(f"masquerade-{name}", POSTROUTING, masked)
+            clamps = interface.clamp_mss
+            if clamps or (clamps is None and leads_out(config, seen, name)):
+                yield _chain(f"clamp-{name}", CLAMP, clamping(name))
+        around = tuple(fence(*fenced(config, seen), managed))
+        if around:
             # Whoever makes this machine a router for others as well (Docker) needs its answers.
-            yield Chain(FENCE, FORWARD, (REPLIES, *fence))
+            yield _chain(FENCE, FORWARD, (REPLIES, *around))
 
     def _written(
         self, name: str, managed: tuple[str, ...], flows: tuple[Flow, ...], inward: bool
@@ -152,7 +157,7 @@ class NftablesKind(Kind[Spec]):
     def interface(self, spec: Spec) -> str | None:
         if isinstance(spec, NamedSet):
             return rules.interface_of(spec.name)
-        for prefix in (guard(""), door(""), "masquerade-"):
+        for prefix in (guard(""), door(""), "masquerade-", "clamp-"):
             if spec.name.startswith(prefix):
                 return spec.name.removeprefix(prefix)
         return None
@@ -275,49 +280,11 @@ def _delete(gone: Sequence[Change], others: bool, seen: State) -> Iterable[Op]:
         yield NftTransaction(refs=refs, needs=needs, lines=tuple(lines), deletes=True)
 
 
+def _chain(name: str, hook: str, texts: Iterable[rules.Text]) -> Chain:
+    return Chain(name, hook, tuple(_rule(*text) for text in texts))
+
+
 def _rule(text: str, words: str) -> Rule:
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     shown = words.replace('"', "'").encode()[:100].decode(errors="ignore")  # a comment holds 128 bytes
     return Rule(digest, f'{text} comment "{shown} #{digest}"')
-
-
-REPLIES = _rule("ct direction reply ct state established,related accept", "replies")
-
-
-def _filter(
-    name: str, hook: str, through: tuple[str, str], texts: Iterable[rules.Text], sets: Iterable[NamedSet]
-) -> Iterable[Spec]:
-    """`through`: the rule that lets pass what is none of this chain's business."""
-    chain = [
-        _rule(*through),
-        REPLIES,
-        _rule(
-            "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
-        ),
-        *(_rule(text, words) for text, words in texts),
-        _rule("counter drop", "everything else"),
-    ]
-    yield from sets
-    yield Chain(name, hook, tuple(chain))
-
-
-def _masquerade(disguise: Disguise) -> tuple[str, str]:
-    words = [f'{rules.version(disguise.version)} iifname "{disguise.interface}" oifname "{disguise.out}"']
-    if disguise.networks:
-        words.append(rules.match("daddr", disguise.version, disguise.networks))
-    family = f"ip{'6' if disguise.version == 6 else ''}"
-    words.append(f"snat {family} to {disguise.address}" if disguise.address else "masquerade")
-    return " ".join(words), disguise.words
-
-
-def _fence(config: Config, seen: State) -> Iterable[Rule]:
-    """What wgd opened, wgd fences: a device that forwards only because of us leads into the tunnel only."""
-    places, all_ipv6 = fenced(config, seen)
-    managed = config.managed()
-    leaving = rules.unmanaged("oifname", managed)
-    for version, device in places:
-        words = (rules.version(version), f'iifname "{device}"', leaving, "counter drop")
-        yield _rule(" ".join(filter(None, words)), f"{device} forwards for wgd only")
-    if all_ipv6:
-        words = (rules.version(6), rules.unmanaged("iifname", managed), leaving, "counter drop")
-        yield _rule(" ".join(filter(None, words)), "IPv6 forwarding is on for wgd only")

@@ -1,0 +1,67 @@
+"""What stands in our chains around the rules of flows, in nft's language. Pure.
+
+A chain that judges begins with what is none of its business and ends with what drops the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from wgd import rules
+from wgd.flows import Disguise
+from wgd.rules import Text
+
+REPLIES = Text("ct direction reply ct state established,related accept", "replies")
+_ERRORS = Text(
+    "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
+)
+_SYN = "tcp flags & (syn | rst) == syn"
+
+
+def passing(name: str, permits: Iterable[Text]) -> Iterator[Text]:
+    """What may pass through the interface, and nothing else."""
+    yield Text(f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}")
+    yield from _judged(permits)
+
+
+def coming_in(name: str, permits: Iterable[Text]) -> Iterator[Text]:
+    """What may come in to this machine by the interface, and nothing else."""
+    yield Text(f'iifname != "{name}" accept', f"not through {name}")
+    yield from _judged(permits)
+
+
+def _judged(permits: Iterable[Text]) -> Iterator[Text]:
+    yield REPLIES
+    yield _ERRORS
+    yield from permits
+    yield Text("counter drop", "everything else")
+
+
+def masquerade(disguise: Disguise) -> Text:
+    """What came in from the interface gets another address."""
+    words = [f'{rules.version(disguise.version)} iifname "{disguise.interface}" oifname "{disguise.out}"']
+    if disguise.networks:
+        words.append(rules.match("daddr", disguise.version, disguise.networks))
+    family = rules.family(disguise.version)
+    words.append(f"snat {family} to {disguise.address}" if disguise.address else "masquerade")
+    return Text(" ".join(words), disguise.words)
+
+
+def clamping(name: str) -> tuple[Text, ...]:
+    """Each end of a TCP connection through the interface hears of no larger segments than both ways take."""
+    return tuple(
+        Text(f'{way} "{name}" {_SYN} tcp option maxseg size set rt mtu', words)
+        for way, words in (("iifname", f"TCP from {name}"), ("oifname", f"TCP to {name}"))
+    )
+
+
+def fence(places: Iterable[tuple[int, str]], all_ipv6: bool, managed: Sequence[str]) -> Iterator[Text]:
+    """What wgd opened, wgd fences: a device that forwards only because of us leads into the tunnel only.
+    `places`: such devices by IP version; `all_ipv6`: IPv6 forwards everywhere only because of us."""
+    leaving = rules.unmanaged("oifname", managed)
+    for version, device in places:
+        words = (rules.version(version), f'iifname "{device}"', leaving, "counter drop")
+        yield Text(" ".join(filter(None, words)), f"{device} forwards for wgd only")
+    if all_ipv6:
+        words = (rules.version(6), rules.unmanaged("iifname", managed), leaving, "counter drop")
+        yield Text(" ".join(filter(None, words)), "IPv6 forwarding is on for wgd only")
