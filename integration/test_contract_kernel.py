@@ -6,6 +6,8 @@ import pytest
 
 from integration.host import Host
 from tests.contract import SCENARIOS, World
+from wgd.explain.sight import Lookup, Way
+from wgd.kernel import lookup
 from wgd.kernel.linux import LinuxKernel
 
 CHAIN_OF_A_STRANGER = "add table inet wgd; add chain inet wgd {chain}; insert rule inet wgd {chain} {rule}"
@@ -65,6 +67,9 @@ class RealWorld(World):
 
     def insert_rule(self, chain: str, rule: str) -> None:
         self._host.nft(CHAIN_OF_A_STRANGER.format(chain=chain, rule=rule))
+
+    def ask(self, question: Lookup) -> Way:
+        return lookup.ask(question)
 
     def add_set(self, name: str) -> None:
         self._host.nft(f"add table inet wgd; add set inet wgd {name} {{ type ipv4_addr; }}")

@@ -7,6 +7,8 @@ import pytest
 from tests.configs import address, network
 from tests.contract import SCENARIOS, World
 from tests.fake import FakeKernel
+from tests.way_fake import ask
+from wgd.explain.sight import Lookup, Way
 from wgd.kinds.link import KERNEL, USERSPACE, LinkSet
 
 
@@ -50,6 +52,9 @@ class FakeWorld(World):
 
     def flush_rules(self) -> None:
         self.fake.nft.flush_ruleset()
+
+    def ask(self, question: Lookup) -> Way:
+        return ask(self.fake, question)
 
     def insert_rule(self, chain: str, rule: str) -> None:
         self.fake.nft.insert(chain, rule)

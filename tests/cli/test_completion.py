@@ -31,6 +31,7 @@ COMMANDS = list(next(action for action in parser()._actions if action.dest == "c
         (["export", "phone", "--endpoint", ""], []),
         (["export", "--private-key-file", ""], []),
         (["disable", "t"], ["tablet"]),
+        (["explain", "10.0.0.1", "--from", "p"], ["phone"]),
         (["add-peer", ""], []),
         (["import", "--role", ""], ["hub", "spoke"]),
         (["completion", "f"], ["fish"]),

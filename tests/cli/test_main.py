@@ -63,6 +63,7 @@ WORDS = {
     **{name: ("wg0",) for name in ("genkey", "pubkey", "import")},
     **{name: ("phone",) for name in ("export", "disable", "enable", "remove")},
     "completion": ("bash",),
+    "explain": ("10.11.12.7",),
     "add-peer": ("phone", "--make-key", "phone.key"),
 }
 

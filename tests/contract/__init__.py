@@ -6,10 +6,11 @@ A scenario is a function over a `World`. `tests/test_contract_fake.py` runs it, 
 
 from tests.contract.facts import FACTS
 from tests.contract.passes import PASSES
+from tests.contract.ways import WAYS
 from tests.contract.world import Scenario, World
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.__name__.replace("_", " "): scenario for scenario in (*FACTS, *PASSES)
+    scenario.__name__.replace("_", " "): scenario for scenario in (*FACTS, *WAYS, *PASSES)
 }
 
 __all__ = ["SCENARIOS", "Scenario", "World"]

@@ -9,6 +9,7 @@ from typing import Any
 from tests.configs import NOW, resolved
 from wgd.config.document import Config
 from wgd.errors import KernelError
+from wgd.explain.sight import Lookup, Way
 from wgd.kinds.address import Address
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
@@ -66,6 +67,10 @@ class World(ABC):
     @abstractmethod
     def insert_rule(self, chain: str, rule: str) -> None:
         """At the head of a chain of our table, which is made if it is not there."""
+
+    @abstractmethod
+    def ask(self, question: Lookup) -> Way:
+        """Where a packet would go."""
 
     def apply(self, config: Config) -> Report:
         """One pass."""

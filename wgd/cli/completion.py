@@ -43,7 +43,7 @@ end
 complete -c wgd -a '(__wgd_words)'
 """,
 }
-PEERS = {"export": "peer", "disable": "name", "enable": "name", "remove": "name"}
+PEERS = {"export": "peer", "disable": "name", "enable": "name", "remove": "name", "explain": "source"}
 """Commands, and their argument that is a peer."""
 INTERFACES = ("interface", "sources")
 """Arguments that may be interfaces."""

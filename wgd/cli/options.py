@@ -75,6 +75,13 @@ def _questions(commands: Commands) -> None:
     status = _command(commands, "status", "status:status", "show where the machine differs from the files")
     status.add_argument("interface", nargs="?", metavar="IF", help="only this interface, with all its peers")
     _json(status)
+    explain = _command(commands, "explain", "explain:explain", "say where a packet goes, and what stops it")
+    explain.add_argument("address", metavar="ADDRESS", help="where the packet wants to go")
+    explain.add_argument(
+        "--from", dest="source", metavar="PEER|ADDRESS", help="who sends it, if not this machine"
+    )
+    explain.add_argument("--port", metavar="PORT", help="tcp/80, udp/53 or icmp, as in a rule")
+    _json(explain)
 
 
 def _keys(commands: Commands) -> None:

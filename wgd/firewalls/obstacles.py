@@ -107,6 +107,21 @@ def _worst(found: Iterable[Ending]) -> Ending | None:
     return next((ending for ending in bad if ending.does is Does.DROP), bad[0] if bad else None)
 
 
+def in_the_way(ruleset: Ruleset, flow: Flow, incoming: str, outgoing: str) -> Iterator[tuple[Obstacle, bool]]:
+    """What drops something of one flow between two devices (outgoing "": to this host); and whether all of
+    one protocol is dropped, so that nothing of it gets by."""
+    hook = "forward" if outgoing else "input"
+    for question in (replace(one, hook=hook) for one in _asked(flow, incoming, outgoing)):
+        ways = (question.packets, question.packets.replies) if outgoing else (question.packets,)
+        chains = ruleset.bases("prerouting", flow.version) + ruleset.bases(hook, flow.version)
+        whole = any(
+            all(ending.does is Does.DROP for ending in endings(ruleset, base, packets))
+            for base in chains
+            for packets in ways
+        )
+        yield from ((obstacle, whole) for obstacle in _answers(ruleset, question))
+
+
 def _merged(found: Iterable[Obstacle]) -> tuple[Obstacle, ...]:
     """What differs in words and commands only is told once; and nothing that the commands told open, too."""
     merged: dict[Obstacle, list[Obstacle]] = {}

@@ -30,10 +30,10 @@ from wgd.kinds.route import Route, RouteDelete, RouteSet
 
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 # family, destination length, source length, tos, table, protocol, scope, type, flags
-_ROUTE = Struct("=BBBBBBBBI")
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_METRICS = 1, 4, 5, 6, 8
+ROUTE = Struct("=BBBBBBBBI")
+RTA_DST, RTA_OIF, RTA_GATEWAY, _RTA_PRIORITY, RTA_METRICS = 1, 4, 5, 6, 8
 _RTA_MULTIPATH, _RTA_VIA = 9, 18
-_RTAX_MTU = 2
+RTAX_MTU = 2
 _MAIN, _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_ANY = 254, 0, 253, 255
 _UNICAST = 1
 _WITHOUT_DEVICE = (6, 7, 8, 9)  # blackhole, unreachable, prohibit, throw: IPv6 shows the loopback device
@@ -71,29 +71,29 @@ class Routes:
 
 def _main_table(kernel: Netlink, family: int, last: Dumped) -> Dumped:
     with absent_is_done(ENOENT):  # a new namespace has no such table before its first route
-        asked = _ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0)
+        asked = ROUTE.pack(family, 0, 0, 0, _MAIN, 0, 0, 0, 0)
         return kernel.dump("read the routes", _GETROUTE, asked, last)
     return NOTHING_YET
 
 
 def parse_route(message: bytes, names: Mapping[int, str | None]) -> Route | None:
     """One route of a dump; None: it is of no interest (another table or sort), or its device just went."""
-    family, length, source, tos, table, protocol, _, sort, _ = _ROUTE.unpack_from(message)
+    family, length, source, tos, table, protocol, _, sort, _ = ROUTE.unpack_from(message)
     if source or tos or (sort != _UNICAST and sort not in _WITHOUT_DEVICE):
         return None  # told apart by more than destination and metric, or no way of forwarding
     if table != _MAIN:
         return None
-    has = attributes(message, _ROUTE.size)
+    has = attributes(message, ROUTE.size)
     device = None
-    if sort == _UNICAST and _RTA_OIF in has and (device := names[number(has[_RTA_OIF])]) is None:
+    if sort == _UNICAST and RTA_OIF in has and (device := names[number(has[RTA_OIF])]) is None:
         return None
     return Route(
-        _network(family, has.get(_RTA_DST), length),
+        _network(family, has.get(RTA_DST), length),
         device,
         number(has.get(_RTA_PRIORITY, NONE)),
         protocol,
-        _RTA_GATEWAY in has or _RTA_VIA in has or _RTA_MULTIPATH in has,
-        number(attributes(has[_RTA_METRICS]).get(_RTAX_MTU, NONE)) if _RTA_METRICS in has else 0,
+        RTA_GATEWAY in has or _RTA_VIA in has or _RTA_MULTIPATH in has,
+        number(attributes(has[RTA_METRICS]).get(RTAX_MTU, NONE)) if RTA_METRICS in has else 0,
     )
 
 
@@ -134,9 +134,9 @@ def pack_route(route: Route, index: int, scope: int) -> bytes:
     scope = scope if version == 4 else _SCOPE_UNIVERSE
     length = destination.prefixlen
     return (
-        _ROUTE.pack(FAMILIES[version], length, 0, 0, _MAIN, route.protocol, scope, _UNICAST, 0)
-        + attribute(_RTA_DST, destination.network_address.packed)
-        + attribute(_RTA_OIF, U32.pack(index))
+        ROUTE.pack(FAMILIES[version], length, 0, 0, _MAIN, route.protocol, scope, _UNICAST, 0)
+        + attribute(RTA_DST, destination.network_address.packed)
+        + attribute(RTA_OIF, U32.pack(index))
         + attribute(_RTA_PRIORITY, U32.pack(route.metric))
     )
 

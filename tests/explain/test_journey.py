@@ -1,0 +1,145 @@
+"""A healthy network is explained without a fault; and each of the seven pieces is missed by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.configs import key, network, networks
+from tests.explain.support import CAMERA, Machine, machine, text, wrong
+from wgd.explain.steps import Mark
+
+HEALTHY = [
+    ("hub-1", "172.27.0.1", ""),
+    ("hub-1", "172.27.0.2", ""),
+    ("hub-1", "172.27.0.3", ""),
+    ("hub-1", CAMERA, ""),
+    ("hub-1", CAMERA, "172.27.0.2"),
+    ("hub-1", "172.27.0.1", "172.27.0.2"),
+    ("hub-1", "172.27.0.1", "172.27.0.3"),
+    ("hub-1", "203.0.113.10", ""),
+    ("spoke-1", "172.27.0.1", ""),
+    ("spoke-1", "172.27.0.3", ""),
+    ("spoke-1", CAMERA, ""),
+    ("spoke-1", "198.51.100.15", ""),
+    ("spoke-1", "192.168.1.1", ""),
+    ("spoke-1", "172.27.0.2", "172.27.0.1"),
+    ("spoke-2", "172.27.0.1", ""),
+    ("spoke-2", "172.27.0.2", ""),
+    ("spoke-2", CAMERA, ""),
+    ("spoke-2", "172.27.0.3", "172.27.0.1"),
+    ("spoke-2", CAMERA, "172.27.0.1"),
+    ("spoke-2", CAMERA, "172.27.0.2"),
+]
+
+
+@pytest.mark.parametrize(("host", "target", "source"), HEALTHY)
+def test_nothing_is_wrong_on_a_healthy_network(host: str, target: str, source: str) -> None:
+    way = machine(host).explain(target, source)
+    assert wrong(way) == []
+    assert way
+
+
+def spoke_allowed_ip(here: Machine) -> None:
+    have = here.kernel._peers["wg0", key("hub-1")]
+    here.change_peer("hub-1", allowed_ips=have.allowed_ips - {network("10.11.12.0/24")})
+
+
+def hub_allowed_ip(here: Machine) -> None:
+    here.change_peer("spoke-2", allowed_ips=frozenset(networks("172.27.0.3/32")))
+
+
+def route(here: Machine) -> None:
+    here.kernel.delete_route(network("10.11.12.0/24"))
+
+
+def forwarding(here: Machine) -> None:
+    here.kernel.write_sysctl("net/ipv4/conf/wg0/forwarding", "0")
+
+
+def masquerade(here: Machine) -> None:
+    here.kernel.nft.run(("flush chain inet wgd masquerade-wg0", "delete chain inet wgd masquerade-wg0"))
+
+
+SEVEN: list[tuple[str, str, Callable[[Machine], None], str]] = [
+    ("spoke-1", "", spoke_allowed_ip, "allowed-ip-is-missing"),
+    ("spoke-1", "", route, "route-is-missing"),
+    ("hub-1", "172.27.0.2", hub_allowed_ip, "allowed-ip-is-missing"),
+    ("hub-1", "172.27.0.2", route, "route-is-missing"),
+    ("hub-1", "172.27.0.2", forwarding, "forwarding-is-off"),
+    ("spoke-2", "172.27.0.2", forwarding, "forwarding-is-off"),
+    ("spoke-2", "172.27.0.2", masquerade, "masquerade-is-gone"),
+]
+
+
+@pytest.mark.parametrize(("host", "source", "take", "diagnosis"), SEVEN)
+def test_each_of_the_seven_is_missed(
+    host: str, source: str, take: Callable[[Machine], None], diagnosis: str
+) -> None:
+    here = machine(host)
+    take(here)
+    found = here.first_wrong(CAMERA, source)
+    assert found.diagnosis == diagnosis
+    assert text(found) == " the files want it so wgd apply "
+
+
+def spoke_file(here: Machine) -> None:
+    here.wants_peer("hub-1", allowed_ips=networks("172.27.0.0/16"))
+
+
+def hub_file(here: Machine) -> None:
+    here.wants_peer("spoke-2", allowed_ips=networks("172.27.0.3/32"))
+
+
+def routes_off(name: str) -> Callable[[Machine], None]:
+    return lambda here: here.wants_peer(name, routes=False)
+
+
+def no_rules(here: Machine) -> None:
+    here.wants(forwards=(), masquerades=())
+
+
+def no_masquerade(here: Machine) -> None:
+    here.wants(masquerades=())
+
+
+OF_THE_FILES: list[tuple[str, str, Callable[[Machine], None], str, str]] = [
+    ("spoke-1", "", spoke_file, "nobody-has-it", 'allowed_ips = ["172.27.0.0/16", "10.11.12.7"] wg0.toml'),
+    ("spoke-1", "", routes_off("hub-1"), "route-is-switched-off", "routes = true wg0.toml"),
+    ("hub-1", "172.27.0.2", hub_file, "nobody-has-it", 'add "webcams" to the allowed_ips of the peer'),
+    ("hub-1", "172.27.0.2", routes_off("spoke-2"), "route-is-switched-off", "routes = true wg0.toml"),
+    ("hub-1", "172.27.0.2", no_rules, "forwarding-is-off", '[[forward]] from = ["spoke-1"] to = ["webcams"]'),
+    ("spoke-2", "172.27.0.2", no_rules, "forwarding-is-off", '[[forward]] from = ["hub-1"] to = ["webcams"]'),
+    (
+        "spoke-2",
+        "172.27.0.2",
+        no_masquerade,
+        "nothing-masquerades-it",
+        '[[masquerade]] out = "wlp0s0f0" to = ["webcams"] wg0.toml',
+    ),
+]
+
+
+@pytest.mark.parametrize(("host", "source", "take", "diagnosis", "mend"), OF_THE_FILES)
+def test_each_of_the_seven_is_missed_in_the_files(
+    host: str, source: str, take: Callable[[Machine], None], diagnosis: str, mend: str
+) -> None:
+    here = machine(host)
+    take(here)
+    found = here.first_wrong(CAMERA, source)
+    assert found.diagnosis == diagnosis
+    assert mend in text(found)
+
+
+def test_what_a_hub_does_cannot_be_seen_from_a_spoke() -> None:
+    last = machine("spoke-1").explain(CAMERA)[-1]
+    assert (last.mark, last.diagnosis) == (Mark.UNKNOWN, "rest-is-up-to-the-peer")
+    assert text(last) == "hub-1 see there wgd explain 10.11.12.7 --from 172.27.0.2 "
+
+
+def test_the_first_fault_comes_first() -> None:
+    here = machine("hub-1")
+    forwarding(here)
+    route(here)
+    assert wrong(here.explain(CAMERA, "172.27.0.2")) == ["forwarding-is-off", "route-is-missing"]

@@ -1,0 +1,140 @@
+"""`wgd explain`: where a packet goes on this machine, and the first thing that stops it. Reads only.
+
+Without root it tells what anybody may see, and says what that leaves out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from wgd.cli.machine import directories, privileged
+from wgd.cli.output import Exit, aside, page, show, show_json
+from wgd.config import values
+from wgd.config.document import Config, Interface, Peer, PortRange
+from wgd.config.source import Unfit
+from wgd.errors import ConfigError, UsageError
+from wgd.explain import journey, telling
+from wgd.explain.sight import Asked, IPAddress, Sight
+from wgd.firewalls.walk import Ruleset
+from wgd.kernel import lookup
+from wgd.kernel.linux import LinuxKernel
+from wgd.kinds import KINDS
+from wgd.kinds.route import covers
+from wgd.listing import listing
+from wgd.model import State
+from wgd.sources import dns, files, lock
+from wgd.sources.files import Directories, Loaded
+
+HIDDEN = frozenset({"device", "peer", "nftables"})
+"""Kinds that only root (CAP_NET_ADMIN) can see."""
+FIRST = 8
+"""So many of a prefix's addresses are tried for one that nobody else has."""
+DNS_PATIENCE = 5.0
+"""Seconds to wait for names of endpoints."""
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Show the steps; 1 if one is wrong."""
+    sight = look(directories(options))
+    asked = _asked(options, sight.config)
+    way = journey.steps(sight, asked)
+    if options.json:
+        show_json(telling.value(asked, way))
+    else:
+        show(telling.render(asked, way, page()))
+    return Exit.IN_SYNC if journey.broken(way) is None else Exit.DRIFT
+
+
+def look(places: Directories) -> Sight:
+    """Everything that can be seen. Raises KernelError."""
+    loaded = _load(places)
+    kernel = LinuxKernel(places.run)
+    unseen = frozenset() if privileged() else HIDDEN
+    objects = {
+        kind.name: listing(kernel.dump(kind.name), kind.key) for kind in KINDS if kind.name not in unseen
+    }
+    resolved = dns.resolve(dns.endpoints(loaded.config), DNS_PATIENCE)
+    state = State(objects, kernel.backend() if privileged() else "kernel", resolved, time.time())
+    return Sight(
+        loaded.config,
+        state,
+        lookup.ask,
+        lookup.filters(),
+        kernel.others.read() if privileged() else Ruleset(),
+        unseen,
+        _saved(places, loaded),
+        lock.holder() is not None,
+        loaded.frozen,
+    )
+
+
+def _load(places: Directories) -> Loaded:
+    """What the files say; nothing, with a word about it, where they cannot be read."""
+    try:
+        loaded = files.load(places, time.time())
+    except ConfigError as error:
+        loaded = Loaded(problems=error.problems)
+    if not loaded.config.interfaces:
+        nothing = f"no file in {places.config} names an interface"
+        why = next(map(str, loaded.problems), nothing)
+        aside(f"! what the files want is not known: {why}")
+    return loaded
+
+
+def _saved(places: Directories, loaded: Loaded) -> float:
+    """When the last of the files was saved."""
+    found = (places.config / name for name in loaded.files)
+    return max((path.stat().st_mtime for path in found if path.exists()), default=0.0)
+
+
+def _asked(options: argparse.Namespace, config: Config) -> Asked:
+    address = _address(options.address)
+    source = _source(options.source, address, config) if options.source else None
+    if source is not None and source.version != address.version:
+        raise UsageError(f"{source} and {address} are not of one IP version")
+    return Asked(address, source, _port(options.port) if options.port else None)
+
+
+def _address(word: str) -> IPAddress:
+    try:
+        return ip_address(word)
+    except ValueError:
+        raise UsageError(f"{word} is no address; one looks like 10.11.12.7") from None
+
+
+def _source(word: str, address: IPAddress, config: Config) -> IPAddress:
+    """An address, or that of a peer."""
+    named = [(one, peer) for one in config.interfaces.values() for peer in one.peers if peer.name == word]
+    if not named:
+        try:
+            return ip_address(word)
+        except ValueError:
+            known = ", ".join(peer.name for one in config.interfaces.values() for peer in one.peers[:9])
+            raise UsageError(f"--from {word}: no peer of that name, and no address; peers: {known}") from None
+    for one, peer in named:
+        found = next(_speaking(one, peer, address), None)
+        if found is not None:
+            return found
+    raise UsageError(f"--from {word}: it has no IPv{address.version} address to send from; say one")
+
+
+def _speaking(interface: Interface, peer: Peer, address: IPAddress) -> Iterator[IPAddress]:
+    """What the peer may send from: its own addresses before those of a range behind it."""
+    taken = {own.ip for own in interface.addresses} | {address}
+    inside = [own.network for own in interface.addresses]
+    for near in (True, False):
+        for prefix in peer.allowed_ips:
+            if prefix.version == address.version and any(covers(one, prefix) for one in inside) is near:
+                first = prefix.network_address
+                hosts = range(1 if prefix.num_addresses > 2 else 0, min(FIRST, prefix.num_addresses))
+                yield from (first + host for host in hosts if first + host not in taken)
+
+
+def _port(word: str) -> PortRange:
+    try:
+        return values.port_range(word)
+    except Unfit as error:
+        raise UsageError(f"--port {word}: {error.message}") from None

@@ -1,0 +1,72 @@
+"""What is asked about, and what was observed for it: the arguments of all diagnoses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+
+from wgd.config.document import Config, PortRange
+from wgd.firewalls.walk import Ruleset
+from wgd.model import State
+
+IPAddress = IPv4Address | IPv6Address
+
+UNICAST, LOCAL = "unicast", "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A question for the kernel's routing. With `incoming`, a device, it is about a packet from `source` that
+    came in there and is to go on; `mark` as on WireGuard's own packets."""
+
+    address: IPAddress
+    mark: int = 0
+    incoming: str = ""
+    source: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The kernel's answer. `kind` is UNICAST, LOCAL (this machine itself) or another sort of route; `source`
+    is what a packet from here would say; `mtu` the route's own, 0 for none. `errno`: no packet goes there."""
+
+    kind: str = ""
+    device: str = ""
+    gateway: IPAddress | None = None
+    source: IPAddress | None = None
+    mtu: int = 0
+    errno: int = 0
+
+    @property
+    def leads(self) -> bool:
+        """To another machine."""
+        return not self.errno and self.kind == UNICAST
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """About packets to `address`; of this machine itself, or (`source`) those that come from there. `port`
+    None: whichever."""
+
+    address: IPAddress
+    source: IPAddress | None = None
+    port: PortRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at the machine. `route` answers questions about routing; `filters`: device ("all" too) → its
+    rp_filter; `ruleset`: the rules of other firewalls. `unseen`: kinds of objects that could not be read.
+    `saved`: when a file was saved last, in seconds since the epoch. `mended`: a daemon runs. `broken`:
+    interfaces whose files cannot be used as they are."""
+
+    config: Config
+    state: State
+    route: Callable[[Lookup], Way]
+    filters: Mapping[str, int] = field(default_factory=dict)
+    ruleset: Ruleset = field(default_factory=Ruleset)
+    unseen: frozenset[str] = frozenset()
+    saved: float = 0.0
+    mended: bool = False
+    broken: frozenset[str] = frozenset()
