@@ -58,6 +58,7 @@ ROWS = {
     "wgd.nftset": 1,
     "wgd.listing": 0,
     "wgd.per_peer": 1,
+    "wgd.trial": 1,
     "wgd.protocols": 1,
     "wgd.model": 0,
     "wgd.errors": 0,
@@ -101,6 +102,7 @@ PURE = (
     "script",
     "silence",
     "terminal",
+    "trial",
     "writer",
 )
 OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "watchdog"}

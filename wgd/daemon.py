@@ -37,7 +37,9 @@ from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.firewalls import Firewalls
 from wgd.sources.netlink import NetlinkEvents
 from wgd.sources.statusfile import recent_repairs
+from wgd.sources.trials import take_request
 from wgd.telling import Teller
+from wgd.trial import final
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
@@ -215,8 +217,10 @@ class Daemon:
         self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
-        self._loaded = self._files.load(time.time(), now, self._touched(everything, now))
+        request = take_request(self._directories.run) if everything else None
+        self._loaded = self._files.load(time.time(), now, self._touched(everything, now), request)
         self._teller.files(self._loaded)
+        self._teller.trial(self._loaded)
 
     def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
@@ -242,6 +246,8 @@ class Daemon:
     def _accept(self) -> None:
         try:
             self._files.accept(self._loaded)
+            if self._loaded.trial and final(self._loaded.trial):
+                self._loaded = replace(self._loaded, trial=None)
         except OSError as error:
             self._log.error(f"{self._directories.state} cannot keep the accepted copies: {error.strerror}")
 

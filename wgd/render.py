@@ -70,6 +70,7 @@ def summary(value: Value, listed: int | None = None) -> str:
         return f"in sync: {_extent(value, listed)}"
     errors = sum(problem["severity"] == "error" for problem in value["problems"])
     counted = [
+        "the files are not in force" if gone_back(value.get("trial")) else "",
         several(len(value["drift"]), "difference") if value["drift"] else "",
         several(len(value["conflicts"]), "conflict") if value["conflicts"] else "",
         several(errors, "error") + " in the files" if errors else "",
@@ -98,7 +99,36 @@ def _headline(value: Value, now: float, page: Page) -> Iterable[str]:
     else:
         yield page.paint(said, *codes)
         yield from (page.paint(f"  {text}", DIM) for text in more)
-    yield from (page.paint(page.wrap(f"! {text}", "", "  "), YELLOW) for text in _daemon(value))
+    warned = [*trial_lines(value.get("trial"), now), *_daemon(value)]
+    yield from (page.paint(page.wrap(f"! {text}", "", "  "), YELLOW) for text in warned)
+
+
+def gone_back(trial: Value | None) -> bool:
+    """Whether the accepted copies are in force, whatever the files say."""
+    return trial is not None and trial["state"] == "returned"
+
+
+def trial_lines(trial: Value | None, now: float) -> list[str]:
+    """How the files are on trial, and what to type."""
+    if trial is None:
+        return []
+    given, left = _span(trial["timeout"] or 0), _span((trial["until"] or now) - now)
+    told = {
+        "armed": f"trial: what is saved next is kept for {given}, and then goes back unless somebody types "
+        "`wgd confirm` (which now ends the trial)",
+        "running": f"trial: what the files say goes back in {left}, unless somebody types `wgd confirm`",
+        "returned": "trial: nobody confirmed in time, so the files are NOT in force: the machine is as last "
+        "confirmed. Mend the files, or `wgd try` them again",
+        "confirmed": "trial: confirmed; it ends as soon as the accepted copies can be written",
+        "refused": "trial: there is none",
+    }
+    why = [f"trial: {trial['refused']}"] if trial["refused"] else []
+    return [told[trial["state"]], *why]
+
+
+def _span(seconds: float) -> str:
+    """A time that somebody waits for, by the second as long as that matters."""
+    return f"{max(0, round(seconds))} s" if seconds < 120 else age(seconds)
 
 
 def _source(value: Value, now: float) -> str:

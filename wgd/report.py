@@ -19,6 +19,7 @@ from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
 from wgd.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
+from wgd.render import gone_back
 from wgd.render import summary as summary
 from wgd.rivals import Rival, named
 from wgd.rivals import warnings as contenders
@@ -36,11 +37,15 @@ def status(
     rivals: Iterable[Rival] = (),
     obstacles: Iterable[Obstacle] = (),
     texts: PeerTexts | None = None,
+    trial: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The status value: where the machine, as `seen`, differs from the files.
 
     - `version`: of the wgd that says it; `time`: when the kernel was read, seconds since the epoch.
     - `in_sync`: nothing differs or conflicts, and every file counts as it is.
+    - `trial`: null, or how the files are on trial (`wgd.trial`): `state` ("armed", "running", "returned",
+      "confirmed"; "refused": there is none, though it was asked for), `timeout` in seconds, `until` when it
+      ends by itself (seconds since the epoch; null: it does not), `refused`: why the disk cannot hold it.
     - `interfaces`: see `_interface`.
     - `drift`: what differs, see `_change`; `opens`: interfaces whose forwarding stops being restricted.
     - `conflicts`: `object` (its kind), `label`, `interface` (null: the host), `reason`, `hint`.
@@ -67,7 +72,8 @@ def status(
     return {
         "version": __version__,
         "time": seen.now,
-        "in_sync": plan.in_sync and not broken,
+        "in_sync": plan.in_sync and not broken and not gone_back(trial),
+        "trial": trial,
         "interfaces": list(_interfaces(config, seen, plan, frozen, texts)),
         "drift": [_change(change) for change in plan.changes],
         "opens": list(opens(plan)),

@@ -5,6 +5,7 @@ It decides nothing. What it says of the network must come from the last look at 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
 from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.peer_report import PeerTexts
+from wgd.render import trial_lines
 from wgd.rivals import named
-from wgd.sources import notify, others
+from wgd.sources import notify, others, trials
 from wgd.sources.files import Loaded
 from wgd.sources.firewalls import Firewalls
 from wgd.sources.statusfile import write_status
+from wgd.trial import Phase, Trial
 
 TOLD = 20
 """Commands of one op that the log tells one by one."""
@@ -38,6 +41,7 @@ class Teller:
         self._left_over: frozenset[Foreign] = frozenset()
         self._firewalls = firewalls
         self._obstacles: tuple[Obstacle, ...] = ()
+        self._trial: tuple[Trial | None, str] = (None, "")
 
     def outcome(self, outcome: Outcome) -> None:
         """The commands of an op, as they are run: of many the first few."""
@@ -65,6 +69,19 @@ class Teller:
             self._log.error(f"{name} is left alone until its files are mended")
         if not loaded.problems:
             self._log.info("the files are all right")
+
+    def trial(self, loaded: Loaded) -> None:
+        """What has become of a trial, if that is another thing than before."""
+        (before, refused), self._trial = self._trial, (loaded.trial, loaded.refused)
+        if (before, refused) == self._trial:
+            return
+        value = trials.told(loaded.trial, loaded.refused, time.time())
+        lines = trial_lines(value, time.time())
+        if before and value is None and before.phase is not Phase.CONFIRMED:
+            lines = ["trial: it is over; nothing was left to try"]
+        went_wrong = value and (value["refused"] or value["state"] == Phase.RETURNED)
+        for line in lines:
+            (self._log.error if went_wrong else self._log.info)(line)
 
     def in_the_way(self, loaded: Loaded, done: Report) -> None:
         """The conflicts, and the interfaces that nobody explains."""
@@ -96,6 +113,7 @@ class Teller:
             failures=done.outcomes,
             rivals=others.among(loaded.config, done.seen),
             texts=self._texts,
+            trial=trials.told(loaded.trial, loaded.refused, time.time()),
         )
         try:
             write_status(self._run_dir, {**value, **more})

@@ -187,6 +187,34 @@ def test_broken_file_and_a_reboot(wg0: Tunnel, far: Far) -> None:
     eventually(lambda: answers(wg0.peer))
 
 
+def test_trial_goes_back_in_its_confinement(wg0: Tunnel) -> None:
+    """Root's word reaches the daemon, whose user keeps the trial in its own directory."""
+    assert "what is saved next" in run("wgd", "try", "--timeout", "5s")
+    wg0.file.write_text(wg0.text.replace("172.27.0.2/32", "172.27.0.22/32"))
+    eventually(lambda: not answers(wg0.peer))
+    eventually(lambda: answers(wg0.peer))
+    assert "NOT in force" in attempt("wgd", "status").stdout
+    assert shown("StatusText") == "the files are not in force"
+    wg0.file.write_text(wg0.text)
+    eventually(lambda: attempt("wgd", "status").returncode == 0)
+
+
+def test_trial_and_a_reboot(wg0: Tunnel, far: Far) -> None:
+    """Ten minutes are left of it, and no session to confirm it with."""
+    run("wgd", "try", "--timeout", "10m")
+    wg0.file.write_text(wg0.text.replace("172.27.0.2/32", "172.27.0.22/32"))
+    eventually(lambda: not answers(wg0.peer))
+    run("systemctl", "stop", "wgd")
+    run("wgd", "down")
+    run("rm", "-r", "/run/wgd", "/run/wireguard")
+    other = Path("/run/boot_id")  # what tells one boot from the next, besides what is lost
+    other.write_text("00000000-0000-4000-8000-000000000000\n")
+    with drop_in(f"BindReadOnlyPaths={other}:/proc/sys/kernel/random/boot_id\n"):
+        far.hurry("wg0")
+        eventually(lambda: answers(wg0.peer))
+        assert "NOT in force" in attempt("wgd", "status").stdout
+
+
 def test_group_sees_the_status_and_no_key(wg0: Tunnel) -> None:
     eventually(lambda: status()["in_sync"])
     run("useradd", "--system", "--groups", "wgd", "alice")

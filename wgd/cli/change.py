@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 import time
+from pathlib import Path
 
 from wgd import report, script
 from wgd.cli import beside
@@ -19,6 +20,9 @@ from wgd.reconcile import deletes_more, failures, reconcile
 from wgd.render import render_result
 from wgd.sources import lock
 from wgd.sources.files import Loaded, accept
+from wgd.sources.store import read_store
+from wgd.sources.trials import confirm_required
+from wgd.trial import final
 
 
 def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
@@ -51,6 +55,7 @@ def apply(options: argparse.Namespace) -> int:
 def apply_here(options: argparse.Namespace, machine: Machine) -> int:
     """One pass by this process, which holds the lock."""
     loaded = machine.load()
+    _needs_no_confirming(loaded, machine.directories.state)
     done = _reconcile(machine, loaded.config, quiet=options.json)
     value = machine.status(loaded, done.seen, done.residue, done.outcomes)
     try:
@@ -63,6 +68,15 @@ def apply_here(options: argparse.Namespace, machine: Machine) -> int:
     else:
         show(render_result(value | {"failures": []}, time.time(), page()))  # they stand above
     return _refused(done) or beside.status_exit(value)
+
+
+def _needs_no_confirming(loaded: Loaded, state: Path) -> None:
+    """Raises UsageError for what is to be tried, and taken back by a daemon that is not there."""
+    accepted = read_store(state)
+    if confirm_required(accepted) and final(loaded.trial) and loaded.files != accepted:
+        raise UsageError(
+            "the files are to be tried (confirm_required): `systemctl start wgd`, which can go back"
+        )
 
 
 def down(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from wgd.model import Outcome, Plan, State
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
 from wgd.reconcile import Resolved, observe
-from wgd.sources import dns, files, others
+from wgd.sources import dns, files, others, trials
 from wgd.sources.files import Directories, Loaded
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Machine:
             obstacles=beside.obstacles(loaded.config, seen) if beside else (),
             failures=failures,
             rivals=others.among(loaded.config, seen),
+            trial=trials.told(loaded.trial, loaded.refused, time.time()),
         )
 
 

@@ -64,6 +64,13 @@ def _daemon(commands: Commands) -> None:
 def _changes(commands: Commands) -> None:
     _json(_command(commands, "plan", "change:plan", "show what apply would do, as ip, wg and nft commands"))
     _json(_command(commands, "apply", "change:apply", "make the machine as the files say, once"))
+    tried = _command(
+        commands, "try", "trial:try_", "try what is saved: it goes back unless confirmed in time"
+    )
+    tried.add_argument(
+        "--timeout", metavar="TIME", default="60s", help="how long each save is tried: 90s, 5m (60s)"
+    )
+    _command(commands, "confirm", "trial:confirm", "keep what is on trial")
     down = _command(commands, "down", "change:down", "remove what wgd made")
     down.add_argument("interface", nargs="?", metavar="IF", help="only this interface")
 

@@ -104,6 +104,7 @@ class MasqueradeDraft:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it.
+    `confirm_required`: whether each save is to be on trial (`wgd.trial`); of wgd.toml only.
 
     `layout`: where its tables stand, if it has many and each can be read by itself. `shift`: how its lines
     differ from those of the draft that it was made from."""
@@ -117,5 +118,6 @@ class Draft:
     forwards: tuple[ForwardDraft, ...] = ()
     masquerades: tuple[MasqueradeDraft, ...] = ()
     inputs: tuple[InputDraft, ...] = ()
+    confirm_required: bool = False
     layout: Layout | None = None
     shift: Shift | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wgd.config import parts, sections, toml
+from wgd.config import parts, sections, toml, values
 from wgd.config.draft import Draft, InterfaceDraft, NetworkDraft, PeerDraft
 from wgd.config.layout import Layout, laid_out
 from wgd.config.locate import KeyPath
-from wgd.config.names import Claim, Part, claim, interface_fault
+from wgd.config.names import SHARED, Claim, Part, claim, interface_fault
 from wgd.config.source import Source, Unfit, Where
 from wgd.config.table import Table
 from wgd.config.vocabulary import KEYS, Section
@@ -17,6 +17,12 @@ from wgd.errors import Problem
 
 LEAST = 8
 """Tables: a file of fewer is as soon read as a whole as compared with what it was before."""
+
+_HOLDS = {
+    Part.SHARED: "wgd.toml holds [networks] and confirm_required only",
+    Part.MAIN: "it is about all interfaces",
+    Part.DROP_IN: "a drop-in adds peers, networks and rules",
+}
 
 
 def draft(file: str, content: bytes | Problem) -> Draft:
@@ -89,28 +95,45 @@ class _File:
         forwards = tuple(map(sections.forward, self._tables("forward")))
         masquerades = tuple(map(sections.masquerade, self._tables("masquerade")))
         inputs = tuple(map(sections.inputs, self._tables("input")))
+        confirm_required = self._top.optional("confirm_required", values.boolean) is True
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file
         own = self._claim.part is not Part.SHARED  # there peers and rules are misplaced
         layout = self._layout if own and self._layout and len(self._layout.pieces) >= LEAST else None
         problems = tuple(self._problems)
-        return Draft(file, True, problems, interface, networks, peers, forwards, masquerades, inputs, layout)
+        return Draft(
+            file=file,
+            problems=problems,
+            interface=interface,
+            networks=networks,
+            peers=peers,
+            forwards=forwards,
+            masquerades=masquerades,
+            inputs=inputs,
+            confirm_required=confirm_required,
+            layout=layout,
+        )
 
     def _misplaced(self) -> None:
         """What has its place in another file."""
-        if self._claim.part is Part.MAIN:
-            return
-        shared = self._claim.part is Part.SHARED
         for key in KEYS[Section.TOP]:
-            if key in self._top and (key == "interface" or (shared and key != "networks")):
-                home = "the file of its interface" if shared else f"{self._claim.interface}.toml"
-                here = (
-                    "wgd.toml holds [networks] only" if shared else "a drop-in adds peers, networks and rules"
-                )
+            if key in self._top and (home := self._home(key)):
                 self._top.error(
-                    self._where / key, f"does not belong in this file: {here}", f"move it to {home}"
+                    self._where / key,
+                    f"does not belong in this file: {_HOLDS[self._claim.part]}",
+                    f"move it to {home}",
                 )
+
+    def _home(self, key: str) -> str:
+        """The file that a key belongs in, if it is not this one."""
+        shared = self._claim.part is Part.SHARED
+        if key == "confirm_required":
+            return "" if shared else SHARED
+        if shared and key != "networks":
+            return "the file of its interface"
+        misplaced = key == "interface" and self._claim.part is not Part.MAIN
+        return f"{self._claim.interface}.toml" if misplaced else ""
 
     def _section(self, key: str, header: str) -> dict[str, object]:
         """A table at the top; {} when absent or wrong."""

@@ -19,7 +19,7 @@ class Section(enum.StrEnum):
 
 
 KEYS: dict[Section, tuple[str, ...]] = {
-    Section.TOP: ("interface", "networks", "peers", "forward", "input", "masquerade"),
+    Section.TOP: ("interface", "networks", "peers", "forward", "input", "masquerade", "confirm_required"),
     Section.INTERFACE: (
         "role",
         "addresses",

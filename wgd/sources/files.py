@@ -11,18 +11,21 @@ import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wgd.config.accept import owners, settle
+from wgd.config.accept import Settled, owners, settle
 from wgd.config.again import Decoder
 from wgd.config.decode import Files
 from wgd.config.document import Config
 from wgd.config.files import ConfigDirectory
 from wgd.config.keys import KEY_GROUP, KeyReader
+from wgd.config.names import claim
 from wgd.config.snapshot import differing
-from wgd.errors import ConfigError, Problem
+from wgd.errors import ConfigError, Problem, Severity
 from wgd.sources.store import ACCEPTED, read_store, write_store
+from wgd.sources.trials import Trials
+from wgd.trial import Request, Trial, final, in_force
 
 GRACE = 5.0
 """Seconds that a file may be gone before it counts as deleted: a save can be remove and write."""
@@ -42,7 +45,9 @@ class Loaded:
     """What is in force, and what is wrong with the files as they are.
 
     `frozen` interfaces run on their accepted copies. `files` are those in force, by path relative to the
-    config directory. `deadline`: when, on the steady clock, the next file that is gone will count as deleted.
+    config directory. `deadline`: when, on the steady clock, the next file that is gone will count as deleted,
+    or a trial will be over. `trial` and why it was `refused`: see `wgd.sources.trials`; if it has gone back,
+    the accepted copies are in force, and interfaces whose files differ from them are frozen.
     """
 
     config: Config = field(default_factory=Config)
@@ -50,6 +55,8 @@ class Loaded:
     frozen: frozenset[str] = frozenset()
     files: Mapping[str, bytes] = field(default_factory=dict)
     deadline: float = math.inf
+    trial: Trial | None = None
+    refused: str = ""
 
 
 def load(directories: Directories, now: float, *, accepted: bool = True) -> Loaded:
@@ -58,7 +65,7 @@ def load(directories: Directories, now: float, *, accepted: bool = True) -> Load
     `now`: seconds since the epoch, for `expires`. With `accepted` False nothing but the files counts. Raises
     ConfigError if the directory cannot be read and nothing was ever accepted.
     """
-    return ConfigFiles(directories, grace=0.0, remember=accepted).load(now, 0.0)
+    return ConfigFiles(directories, 0.0, accepted, keep_trial=False).load(now, 0.0)
 
 
 def accept(directories: Directories, loaded: Loaded) -> None:
@@ -69,7 +76,13 @@ def accept(directories: Directories, loaded: Loaded) -> None:
 class ConfigFiles:
     """The config directory over time: knows what was accepted and since when a file is gone."""
 
-    def __init__(self, directories: Directories, grace: float = GRACE, remember: bool = True) -> None:
+    def __init__(
+        self,
+        directories: Directories,
+        grace: float = GRACE,
+        remember: bool = True,
+        keep_trial: bool = True,
+    ) -> None:
         self._state, self._grace = directories.state, grace
         self._directory = ConfigDirectory(directories.config)
         self._keys = KeyReader(directories.config, daemon_gid())
@@ -79,14 +92,24 @@ class ConfigFiles:
         self._explained = owners(self._accepted)
         self._gone_since: dict[str, float] = {}
         self._merged: Files = {}
+        self._trials = Trials(self._state, keep_trial) if remember else None
+        self._asked = Loaded()
+        self._back: Settled | None = None
         self._loaded = Loaded()
         self._made_of: tuple[object, ...] = ()
 
-    def load(self, now: float, steady: float, touched: frozenset[str] | None = None) -> Loaded:
+    def load(
+        self,
+        now: float,
+        steady: float,
+        touched: frozenset[str] | None = None,
+        request: Request | None = None,
+    ) -> Loaded:
         """What the files say now; the very same as the last time if it is the same.
 
         `now` as in `load()`; `steady`: seconds of a clock that never jumps. `touched`: the files, by names
         relative to the directory, that may have changed since the last time, as events told; None: any.
+        `request`: what a person asks for (`wgd.trial`).
         """
         unreadable: tuple[Problem, ...] = ()
         deadline = math.inf
@@ -103,8 +126,16 @@ class ConfigFiles:
         made_of = (files, self._accepted, self._keys.changes, unreadable, deadline)
         if not self._is_last(made_of) or not self._decoder.still(now, links):
             self._decoder.begin(now, links)
-            self._settle(files, unreadable, deadline)
+            self._asked = self._settle(files, unreadable, deadline)
             self._made_of = (*made_of[:2], self._keys.changes, *made_of[3:])
+            self._back = None
+        loaded = self._on_trial(self._asked, steady, request)
+        if loaded.config == self._loaded.config:
+            loaded = replace(loaded, config=self._loaded.config)
+        if loaded != self._loaded:
+            self._loaded = loaded
+        elif loaded is self._asked:
+            self._asked = self._loaded  # so that the next look has nothing to compare
         return self._loaded
 
     def _is_last(self, made_of: tuple[object, ...]) -> bool:
@@ -112,25 +143,60 @@ class ConfigFiles:
         last = self._made_of
         return last[2:] == made_of[2:] and last[0] is made_of[0] and last[1] is made_of[1]
 
-    def _settle(self, files: Files, unreadable: tuple[Problem, ...], deadline: float) -> None:
+    def _settle(self, files: Files, unreadable: tuple[Problem, ...], deadline: float) -> Loaded:
         settled = settle(files, self._accepted, self._decoder, self._explained)
         config, problems = settled.config, unreadable + settled.problems
         frozen = frozenset(config.interfaces) if unreadable else settled.frozen
         if config == self._loaded.config:
             config = self._loaded.config
-        loaded = Loaded(config, problems, frozen, settled.files_in_force, deadline)
-        if loaded != self._loaded:
-            self._loaded = loaded
+        return Loaded(config, problems, frozen, settled.files_in_force, deadline)
+
+    def _on_trial(self, asked: Loaded, steady: float, request: Request | None) -> Loaded:
+        """What is in force, if what the files ask for is on trial, or was."""
+        trials = self._trials
+        if trials is None:
+            return asked
+        clean = not any(problem.severity is Severity.ERROR for problem in asked.problems)
+        trials.look(asked.files, self._accepted, clean, request)
+        now = trials.now
+        if now is None and not trials.names:
+            return replace(asked, refused=trials.refused) if trials.refused else asked
+        loaded = asked if in_force(now) else self._gone_back(asked)
+        explained = (loaded.config.explained or frozenset()) | trials.names
+        return replace(
+            loaded,
+            config=replace(loaded.config, explained=explained),
+            deadline=min(asked.deadline, steady + trials.left()),
+            trial=now,
+            refused=trials.refused,
+        )
+
+    def _gone_back(self, asked: Loaded) -> Loaded:
+        """The accepted copies in force, whatever the files ask for."""
+        if self._back is None:
+            self._back = settle(self._accepted, self._accepted, self._decoder, self._explained)
+        settled = self._back
+        names = {**asked.files, **self._accepted}
+        others = (name for name in names if asked.files.get(name) != self._accepted.get(name))
+        claims = [one for one in map(claim, others) if one]
+        known = frozenset(settled.config.interfaces)
+        frozen = known & {one.interface for one in claims} if all(one.interface for one in claims) else known
+        problems = tuple(dict.fromkeys((*asked.problems, *settled.problems)))
+        return Loaded(settled.config, problems, frozen | settled.frozen, settled.files_in_force)
 
     def accept(self, loaded: Loaded) -> None:
-        """Keep what is in force as the accepted copies. Raises OSError: then only this process knows them,
-        and the next call tries again."""
+        """Keep what is in force as the accepted copies, unless it is on trial. Raises OSError: then only this
+        process knows them, and the next call tries again."""
+        if not final(loaded.trial):
+            return
         before, self._accepted = self._accepted, loaded.files
         if any((name in before) is not (name in loaded.files) for name in differing(before, loaded.files)):
             self._explained = owners(loaded.files)
         if self._stored is not self._accepted or not (self._state / ACCEPTED).exists():
             write_store(self._state, self._stored, self._accepted)
             self._stored = self._accepted
+        if self._trials:
+            self._trials.over()
 
     def _keep_missing(self, files: Files, steady: float) -> tuple[Files, float]:
         """Put accepted files that have just gone back among `files`; when does the first run out of grace?"""
