@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
-from tests.configs import HUB, NOW, SPOKE_1, SPOKE_2, address, config, key, network, resolved, run
+from tests.configs import HUB, NOW, SPOKE_1, SPOKE_2, address, config, key, network
 from tests.fake import FakeKernel
 from tests.way_fake import ask
 from wgd.config.document import Config, Forward, Interface, Peer
@@ -16,7 +16,7 @@ from wgd.explain.journey import broken, steps
 from wgd.explain.sight import Asked, Sight
 from wgd.explain.steps import Mark, Step
 from wgd.firewalls.walk import Ruleset
-from wgd.reconcile import observe
+from wgd.reconcile import Resolved, observe, reconcile
 
 CAMERA = "10.11.12.7"
 DEVICES = {
@@ -45,9 +45,16 @@ class Machine:
     def config(self) -> Config:
         return config(self.interface)
 
+    @property
+    def known(self) -> Resolved:
+        """What DNS says."""
+        ends = (peer.endpoint for peer in self.interface.peers if peer.endpoint)
+        literal = {str(end): ((end.host, end.port),) for end in ends if end.address}
+        return {**literal, **self.answers}
+
     def settle(self) -> None:
         """One pass of wgd by the files as they are."""
-        run(self.kernel, self.config)
+        reconcile(self.kernel, self.config, self.known, self.now)
 
     def wants(self, **changes: Any) -> None:
         """Somebody edits the file, and wgd does as it says."""
@@ -71,8 +78,7 @@ class Machine:
         self.kernel._peers[place] = replace(self.kernel._peers[place], **changes)
 
     def sight(self) -> Sight:
-        known = {**resolved(self.config), **self.answers}
-        state = observe(self.kernel, known, self.now)
+        state = observe(self.kernel, self.known, self.now)
         filters = dict.fromkeys(self.strict, 1)
         look = Sight(self.config, state, lambda asked: ask(self.kernel, asked, self.strict), filters)
         return replace(look, ruleset=self.ruleset, **self.more)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from wgd.explain.calling import ENDPOINT, HANDSHAKE, KEPT_OPEN, MTU
+from wgd.explain.answering import HANDSHAKE, KEPT_OPEN, MTU
+from wgd.explain.belonging import ALLOWED, BEYOND, OWNER, SOURCE
+from wgd.explain.calling import ENDPOINT
 from wgd.explain.leg import leg
 from wgd.explain.passage import passage
-from wgd.explain.passing import ONWARD, PERMITS, REST, SWITCHES
+from wgd.explain.passing import ONWARD, REST, SWITCHES
+from wgd.explain.permitting import PERMITS
+from wgd.explain.routing import ROUTE
 from wgd.explain.sight import Asked, IPAddress, Sight
 from wgd.explain.steps import Mark, Step, taken
-from wgd.explain.tunnel import ALLOWED, BEYOND, INTERFACE, OWNER, ROUTE, SOURCE
+from wgd.explain.tunnel import INTERFACE
 
 PEER = (*ENDPOINT, *HANDSHAKE, *MTU)
 Taken = Iterator[tuple[Step, bool]]

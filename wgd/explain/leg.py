@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import NamedTuple
 
-from wgd.config.document import Config, Interface, IPNetwork
+from wgd.config.document import Config, Endpoint, Interface, IPNetwork
 from wgd.config.document import Peer as ConfiguredPeer
-from wgd.explain.sight import IPAddress, Lookup, Sight, Way
+from wgd.endpoints import SocketAddress
+from wgd.explain.sight import LOCAL, IPAddress, Lookup, Sight, Way
 from wgd.explain.steps import Mend
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
@@ -61,6 +63,34 @@ class Leg:
         if self.owner is not None:
             return self.owner.peer.name
         return in_base64(self.winner.public_key) if self.winner is not None else "nobody"
+
+    @property
+    def talks(self) -> bool:
+        """There is a peer to talk to."""
+        return self.peer is not None and self.way.kind != LOCAL
+
+    @property
+    def configured(self) -> Endpoint | None:
+        """Where the files say that the peer is."""
+        return self.owner.peer.endpoint if self.owner else None
+
+    @property
+    def place(self) -> str:
+        """Where the peer is called."""
+        if self.peer is None or self.peer.endpoint is None:
+            return "nowhere"
+        return text_of(self.peer.endpoint)
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last handshake; None: there never was one."""
+        if self.peer is None or not self.peer.last_handshake:
+            return None
+        return self.sight.state.now - self.peer.last_handshake
+
+    def is_quiet(self, seconds: float) -> bool:
+        """There was no handshake for so long."""
+        return self.age is None or self.age > seconds
 
     @property
     def file(self) -> str:
@@ -134,9 +164,13 @@ def _call(sight: Sight, device: str, peer: Peer | None) -> Way | None:
 
 def address_of(text: str) -> IPAddress | None:
     """An endpoint's address; None for one with a scope, which nothing here can follow."""
-    from ipaddress import ip_address
-
     return None if "%" in text else ip_address(text)
+
+
+def text_of(endpoint: SocketAddress) -> str:
+    """As a person writes it."""
+    host, port = endpoint
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def word(interface: Interface, address: IPAddress) -> str:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from errno import EXDEV
-from ipaddress import ip_network
 
-from wgd.config.document import Interface
+from wgd.explain.belonging import beyond, up_to_the_peer
 from wgd.explain.leg import quoted, restored, word
 from wgd.explain.passage import Passage
+from wgd.explain.permitting import RULES, of_interface, rule_for
 from wgd.explain.steps import Finding, Mend, Stage
-from wgd.explain.tunnel import beyond, up_to_the_peer
-from wgd.firewalls.obstacles import in_the_way
-from wgd.flows import door, guard
-from wgd.ground import Place
 from wgd.kinds.sysctl import ALL_IPV6, forwarding_path
-from wgd.meaning import HERE, Flow
 
 STRICT = 1
 """The value of rp_filter by which a packet has to come in where its answers would go out."""
-RULES = frozenset({"nftables"})
 FORWARDS = frozenset({"sysctl"})
 
 
@@ -64,140 +58,17 @@ def forwarding_is_off(passage: Passage) -> Finding | None:
 
 def _forwarding_mend(passage: Passage, device: str) -> Mend:
     """wgd raises it where a rule permits something."""
-    unruled = next((one for one in passage.ruled if not _of(passage.permitted, one)), None)
+    unruled = next((one for one in passage.ruled if not of_interface(passage.permitted, one)), None)
     if unruled is not None:
-        return _rule(passage, unruled)
+        return rule_for(passage, unruled)
     if passage.ruled:
         return restored(passage.sight)
     for interface in passage.sight.config.enabled():
         if interface.name in (passage.incoming.device, passage.outgoing.device):
-            return _rule(passage, interface)
+            return rule_for(passage, interface)
     version = passage.asked.address.version
     path = forwarding_path(device) if version == 4 else ALL_IPV6
     return Mend("let it", (f"sysctl -w {path}=1",))
-
-
-def _of(found: tuple[Flow, ...], interface: Interface) -> list[Flow]:
-    return [flow for flow in found if flow.interface == interface.name]
-
-
-def _rule(passage: Passage, interface: Interface) -> Mend:
-    source, target = passage.incoming.address, passage.outgoing.address
-    lines = ["[[input]]" if passage.here else "[[forward]]", f"from = {quoted([word(interface, source)])}"]
-    if not passage.here:
-        lines.append(f"to = {quoted([word(interface, target)])}")
-    if passage.asked.port is not None:
-        lines.append(f"ports = {quoted([passage.asked.port])}")
-    return Mend("if it shall pass", tuple(lines), f"{interface.name}.toml")
-
-
-def _rules(passage: Passage) -> str | None:
-    if not passage.ruled:
-        managed = {one.name for one in passage.sight.config.enabled()}
-        if not managed & {passage.incoming.port, passage.outgoing.port}:
-            return None
-        return "wgd restricts nothing here"
-    said = []
-    for interface in passage.ruled:
-        found = [flow for flow in _of(passage.permitted, interface) if passage.fits(flow)]
-        said += [_said(interface, flow) for flow in found[:1]]
-    return "; ".join(said)
-
-
-def _said(interface: Interface, flow: Flow) -> str:
-    ports = f", {', '.join(map(str, flow.ports))} only" if flow.ports else ""
-    return f"{interface.name} permits {flow.words}{ports}"
-
-
-def rule_is_for_other_ports(passage: Passage) -> Finding | None:
-    for interface in passage.ruled:
-        found = _of(passage.permitted, interface)
-        if found and not any(map(passage.fits, found)):
-            ports = [port for flow in found for port in flow.ports]
-            return Finding(
-                f"{interface.name} permits {found[0].words} for {', '.join(map(str, ports))}, and not "
-                f"{passage.asked.port}",
-                Mend(
-                    f"in the rule {found[0].words}",
-                    (f"ports = {quoted(dict.fromkeys([*ports, passage.asked.port]))}",),
-                    f"{interface.name}.toml",
-                ),
-            )
-    return None
-
-
-def rule_goes_the_other_way(passage: Passage) -> Finding | None:
-    for interface in passage.ruled:
-        if not passage.here and not _of(passage.permitted, interface):
-            for flow in _of(passage.reversed, interface)[:1]:
-                return Finding(
-                    f"{interface.name} permits {flow.words}, which is the other way round: answers pass, and "
-                    "new connections do not",
-                    _rule(passage, interface),
-                )
-    return None
-
-
-def no_rule_permits_it(passage: Passage) -> Finding | None:
-    for interface in passage.ruled:
-        if not _of(passage.permitted, interface):
-            what = "into this machine" if passage.here else f"to {passage.outgoing.address}"
-            return Finding(
-                f"no rule of {interface.name} lets {passage.incoming.address} {what}",
-                _rule(passage, interface),
-            )
-    return None
-
-
-def rules_are_not_as_wanted(passage: Passage) -> Finding | None:
-    for interface in passage.ruled:
-        chain = (door if passage.here else guard)(interface.name)
-        if not passage.stands(chain):
-            return Finding(f"chain {chain} is not as the files want it", restored(passage.sight))
-    return None
-
-
-def _others(passage: Passage) -> str | None:
-    chains = passage.sight.ruleset.chains.values()
-    hooks = {"prerouting", "input" if passage.here else "forward"}
-    return "none drops it" if any(chain.hook in hooks for chain in chains) else None
-
-
-def other_firewall_drops_it(passage: Passage) -> Finding | None:
-    found = [
-        one
-        for flow in _asked(passage)
-        for one in in_the_way(
-            passage.sight.ruleset, flow, passage.incoming.port, "" if passage.here else passage.outgoing.port
-        )
-    ]
-    whole = [obstacle for obstacle, all_of_it in found if all_of_it]
-    if not found:
-        return None
-    obstacle = (whole or [obstacle for obstacle, _ in found])[0]
-    same = [one for one, _ in found if (one.chain, one.by) == (obstacle.chain, obstacle.by)]
-    commands = tuple(dict.fromkeys(command for one in same for command in one.commands))
-    what = "drops it" if whole else "drops some of it, or may do so"
-    return Finding(
-        f"{obstacle.owner} {what} from {obstacle.incoming} to {obstacle.outgoing or 'this machine'}: "
-        f"{obstacle.by}, in chain {obstacle.chain}",
-        Mend("open it", commands) if commands else None,
-        certain=bool(whole),
-    )
-
-
-def _asked(passage: Passage) -> list[Flow]:
-    """Just these packets, on the ports that wgd's rules permit, or the one asked about."""
-    source, target = (
-        Place(leg.port, (ip_network(leg.address),)) for leg in (passage.incoming, passage.outgoing)
-    )
-    target = HERE if passage.here else target
-    permitted = {flow.ports for flow in passage.permitted} or {()}
-    ports = {(passage.asked.port,)} if passage.asked.port is not None else permitted
-    version = passage.asked.address.version
-    return [
-        Flow(passage.incoming.port, version, source, target, some, "it") for some in sorted(ports, key=str)
-    ]
 
 
 def _masquerade(passage: Passage) -> str | None:
@@ -279,15 +150,6 @@ def rest_is_up_to_the_peer(passage: Passage) -> Finding | None:
 SWITCHES: tuple[Stage[Passage], ...] = (
     Stage("rp_filter", _filter, (address_filter_drops_it,)),
     Stage("forwarding", _forwarding, (forwarding_is_off,), FORWARDS),
-)
-PERMITS: tuple[Stage[Passage], ...] = (
-    Stage(
-        "rules",
-        _rules,
-        (rule_goes_the_other_way, no_rule_permits_it, rule_is_for_other_ports, rules_are_not_as_wanted),
-        RULES,
-    ),
-    Stage("firewalls", _others, (other_firewall_drops_it,), RULES),
 )
 ONWARD: tuple[Stage[Passage], ...] = (
     Stage(
