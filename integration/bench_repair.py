@@ -9,7 +9,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
@@ -21,11 +22,13 @@ from wgd.kernel.linux import LinuxKernel
 from wgd.kernel.nftables import Table
 from wgd.kernel.routes import Routes
 from wgd.kinds.address import AddressDelete
-from wgd.kinds.nftables import TABLE, NftTransaction
+from wgd.kinds.nftables import TABLE, Chain, NftTransaction
 from wgd.kinds.route import Route, RouteDelete
 from wgd.model import Op
 
-REPAIRS = 100
+REPAIRS, FLUSHES = 100, 40
+AT_ONCE = 4
+"""Flushes that one daemon repairs: the next would be a fight."""
 LATER = 0.1
 """Seconds from one repair to the next change."""
 PREFIXES = [IPv4Network((0x0A0B0000 + (number << 8), 24)) for number in range(REPAIRS)]
@@ -51,18 +54,32 @@ def main() -> None:
     try:
         host.write("/etc/wgd/keys/wg0.key", host.run("wg", "genkey"), mode=0o640)
         host.write("/etc/wgd/wg0.toml", INTERFACE)
-        host.popen(sys.executable, "-m", "wgd", "run", log=Path(os.devnull))
-        while host.wgd("status").returncode:
-            time.sleep(0.1)
-        with host.inside():
+        with _daemon(host), host.inside():
             figures = _measure()
+        flushed: list[float] = []
+        while len(flushed) < FLUSHES:
+            with _daemon(host), host.inside():
+                flushed += [_repaired(FLUSH, _is_ruled) for _ in range(AT_ONCE)]
+        figures["the whole ruleset flushed"] = flushed
     finally:
         host.close()
-    print(f"{REPAIRS} repairs of each, Linux {os.uname().release}, {os.cpu_count()} processors; milliseconds")
+    machine = f"Linux {os.uname().release}, {os.cpu_count()} processors"
+    print(f"{REPAIRS} repairs of each, {FLUSHES} of flushes, {machine}; milliseconds")
     print(f"{'':28}{'median':>8}{'p99':>8}{'most':>8}")
     for name, times in figures.items():
-        p99 = statistics.quantiles(times, n=100)[98]
+        p99 = statistics.quantiles(times, n=100, method="inclusive")[98]
         print(f"{name:28}{statistics.median(times):8.0f}{p99:8.0f}{max(times):8.0f}")
+
+
+@contextmanager
+def _daemon(host: Host) -> Iterator[None]:
+    """It has nothing to do any more."""
+    daemon = host.popen(sys.executable, "-m", "wgd", "run", log=Path(os.devnull))
+    while host.wgd("status").returncode:
+        time.sleep(0.1)
+    yield
+    daemon.terminate()
+    daemon.wait()
 
 
 def _measure() -> dict[str, list[float]]:
@@ -101,6 +118,13 @@ def _has_address(address: IPv4Interface) -> bool:
 
 def _with_chain(number: int) -> Op:
     return NftTransaction(refs=(), lines=(f"add chain {TABLE} strange{number}",))
+
+
+FLUSH = NftTransaction(refs=(), lines=("flush ruleset",))
+
+
+def _is_ruled() -> bool:
+    return any(isinstance(one, Chain) and one.rules for one in Table(set()).everything())
 
 
 def _has_one_chain() -> bool:

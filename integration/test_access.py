@@ -18,6 +18,7 @@ from integration.access import (
     CAMERA6,
     COPIER,
     EDITS,
+    MAIN,
     OTHER,
     PRINTER,
     REQUESTS,
@@ -50,6 +51,7 @@ persistent_keepalive = 25
 allowed_ips = ["172.27.0.0/16", "fd00:27::/64", {more}]
 """
 BEYOND_HUB = '"10.11.12.0/23", "fd00:cafe::/64", "192.0.2.0/24", "10.98.0.0/24", "10.99.0.0/24"'
+BEYOND_GATEWAY = '"192.168.9.0/24", "172.29.0.0/16"'
 LAN = "10.11.12.0/24 fd00:cafe::/64 10.11.13.0/24"
 TUNNEL = "172.27.0.0/16 172.29.0.0/16 fd00:27::/64 192.168.9.0/24"
 GATEWAY = rule(TUNNEL, LAN) + rule(LAN, TUNNEL) + '[[masquerade]]\nout = "wlp0s0f0"\nto = ["10.11.12.0/24"]\n'
@@ -100,12 +102,16 @@ class Net:
     def start_over(self, order: Sequence[tuple[str, str | None]] = ()) -> None:
         """From the files before, by edits one after the other, each with its pass."""
         gone = [(file, None) for file, _ in EDITS if file not in BEFORE]
-        before = [(file, self._filled(text)) for file, text in BEFORE.items()]
+        before = [(file, self.filled(text)) for file, text in BEFORE.items()]
         self.hub.save(*gone, *before)
         for file, text in order:
-            self.hub.save((file, text and self._filled(text)))
+            self.hub.save((file, text and self.filled(text)))
 
-    def _filled(self, text: str) -> str:
+    def gateway(self, more: str) -> None:
+        text = SPOKE.format(**self.keys, number=3, endpoint=HUB_ENDPOINT, more=BEYOND_GATEWAY)
+        settled(self.lab.spoke_2, text.replace("[peers", f"{more}[peers", 1) + GATEWAY)
+
+    def filled(self, text: str) -> str:
         return text.format(**self.keys) if "public_key" in text else text
 
     def seen(self) -> dict[str, tuple[str, ...]]:
@@ -179,13 +185,10 @@ def net() -> Iterator[Net]:
         keys = lab.make_keys() | {"ghost": lab.hub_1.run("wg", "genpsk").strip()}
         made = Net(lab, Hub(hub), keys)
         made.start_over()
-        for host, number, more, rules in (
-            (lab.spoke_1, 2, BEYOND_HUB, ""),
-            (lab.spoke_2, 3, '"192.168.9.0/24", "172.29.0.0/16"', GATEWAY),
-        ):
-            text = SPOKE.format(**keys, number=number, endpoint=HUB_ENDPOINT, more=more)
-            settled(host, text + rules)
-            assert host.ping("172.27.0.1"), "a spoke speaks first"
+        settled(lab.spoke_1, SPOKE.format(**keys, number=2, endpoint=HUB_ENDPOINT, more=BEYOND_HUB))
+        made.gateway("")
+        for spoke in (lab.spoke_1, lab.spoke_2):
+            assert spoke.ping("172.27.0.1"), "a spoke speaks first"
         yield made
 
 
@@ -220,6 +223,42 @@ def test_the_table_holds_after_every_order_of_the_same_edits(net: Net, number: i
     net.start_over(shuffled(number))
     assert differing(net.seen()) == {}
     assert net.lab.page() == PAGE
+
+
+def test_nothing_passes_while_the_rules_are_missing(net: Net) -> None:
+    """With `fail_closed`, and nobody there to repair them. The hub itself can still be reached."""
+    net.start_over(EDITS)
+    text = MAIN.replace("[peers.spoke-1]", "fail_closed = true\n\n[peers.spoke-1]", 1)
+    net.hub.save(("wg0.toml", net.filled(text)))
+    assert differing(net.seen()) == {}
+    net.lab.hub_1.nft("flush ruleset")
+    found = net.seen()
+    for row in (*REQUESTS, *ANSWERS):
+        if row.sender != "internet":  # what comes in elsewhere is not the tunnel's
+            reached = ("hub-1",) if row.path[-1:] == ("hub-1",) and not row.barred else ()
+            passed = ("spoke-2",) if row.sender == "camera" else ()
+            assert set(found[row.name]) == {*reached, *passed}, row
+    assert net.lab.spoke_1.ping("172.27.0.1") and net.lab.hub_1.ping("172.27.0.2")
+    net.hub.save()
+    assert differing(net.seen()) == {}
+
+
+def test_a_gateway_opens_neither_side_while_its_rules_are_missing(net: Net) -> None:
+    """Its LAN's device forwards because of wgd alone, so that it is closed as well."""
+    net.start_over(EDITS)
+    net.gateway("fail_closed = true\n")
+    assert differing(net.seen()) == {}
+    net.lab.spoke_2.nft("flush ruleset")
+    found = net.seen()
+    through = [row for row in (*REQUESTS, *ANSWERS) if "camera" in (row.sender, *row.path)]
+    assert len(through) > 20
+    for row in through:
+        assert "camera" not in found[row.name] or row.sender == "camera", row
+        assert {"hub-1", "spoke-1"}.isdisjoint(found[row.name]) or row.sender != "camera", row
+    assert net.lab.camera.ping("10.0.0.3")
+    net.gateway("")
+    assert differing(net.seen()) == {}
+    assert "119" not in net.lab.spoke_2.run("ip", "rule") + net.lab.spoke_2.run("ip", "-6", "rule")
 
 
 def test_but_for_the_rules_all_would_pass_that_wireguard_lets_through(net: Net) -> None:

@@ -62,6 +62,10 @@ class RealWorld(World):
     def write_sysctl(self, path: str, value: str) -> None:
         self._host.write(f"/proc/sys/{path}", value)
 
+    def delete_policies(self, priority: int) -> None:
+        while self._host.attempt("ip", "rule", "delete", "pref", str(priority)).returncode == 0:
+            pass
+
     def flush_rules(self) -> None:
         self._host.nft("flush ruleset")
 

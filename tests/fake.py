@@ -18,6 +18,7 @@ from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
+from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
 from wgd.model import OURS, Op, Secret
@@ -55,6 +56,7 @@ class FakeKernel:
         self._peers: dict[tuple[str, bytes], Peer] = {}
         self._addresses: list[Address] = []
         self._routes: dict[tuple[IPNetwork, int], Route] = {}
+        self._policies: list[Policy] = []
         self._sysctls: dict[str, str] = {}
         self._notes: dict[str, str] = {}
         self._indexes = 0
@@ -77,6 +79,7 @@ class FakeKernel:
             "address": lambda: self._addresses,
             "route": lambda: self._routes.values(),
             "nftables": self.nft.everything,
+            "policy": lambda: self._policies,
             "sysctl": lambda: (Sysctl(p, v, self._notes.get(p)) for p, v in self._sysctls.items()),
         }
         return tuple(tables[kind]())
@@ -139,6 +142,12 @@ class FakeKernel:
                 self._each(op.routes, lambda route: self._add_route(route, op.replace))
             case RouteDelete():
                 self._each(op.routes, self._delete_route)
+            case PolicyAdd():
+                if op.policy in self._policies:
+                    raise KernelError("add a routing rule", errno.EEXIST)
+                self._policies.append(op.policy)
+            case PolicyDelete():
+                self.delete_policies(op.policy)
             case SysctlSet():
                 self._raise_sysctl(op.path, op.value)
             case SysctlRestore():
@@ -341,6 +350,12 @@ class FakeKernel:
             if (route.destination, route.device, route.protocol) == (network, interface, BY_KERNEL):
                 del self._routes[key]
 
+    # Routing rules that carry our mark.
+
+    def delete_policies(self, *some: Policy) -> None:
+        """Gone already is as good; none named: all."""
+        self._policies = [one for one in self._policies if some and one not in some]
+
     # Sysctls.
 
     def write_sysctl(self, path: str, value: str) -> None:
@@ -386,6 +401,7 @@ class FakeKernel:
             f"route {r.destination} dev {r.device} metric {r.metric} proto {r.protocol}"
             for r in self._routes.values()
         )
+        lines += sorted(map(str, self._policies))
         lines += sorted(f"sysctl {path} = {value}" for path, value in self._sysctls.items())
         lines += sorted(f"note {path} was {value}" for path, value in self._notes.items())
         return "\n".join([*lines, self.nft.as_text()])

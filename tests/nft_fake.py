@@ -25,7 +25,10 @@ _COMMENT = re.compile(r' comment "([^"]*)"$')
 _LOOKUP = re.compile(r" @(\S+)")
 _DIGEST = re.compile(r"#([0-9a-f]{12})$")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")
-_VERDICTS = re.compile(r".*\b(accept|drop|masquerade|snat ip6? to [0-9a-f.:]+|maxseg size set rt mtu)")
+_VERDICTS = re.compile(
+    r".*\b(accept|drop|masquerade|snat ip6? to [0-9a-f.:]+|maxseg size set rt mtu"
+    r"|mark set meta mark \| 0x[0-9a-f]+)"
+)
 _LONGEST_COMMENT = 128
 
 

@@ -10,6 +10,7 @@ from tests.fake import FakeKernel
 from tests.way_fake import ask
 from wgd.explain.sight import Lookup, Way
 from wgd.kinds.link import KERNEL, USERSPACE, LinkSet
+from wgd.kinds.policy import Policy
 
 
 class FakeWorld(World):
@@ -49,6 +50,10 @@ class FakeWorld(World):
 
     def write_sysctl(self, path: str, value: str) -> None:
         self.fake.write_sysctl(path, value)
+
+    def delete_policies(self, priority: int) -> None:
+        here = [one for one in self.fake.dump("policy") if isinstance(one, Policy)]
+        self.fake.delete_policies(*(one for one in here if (one.version, one.priority) == (4, priority)))
 
     def flush_rules(self) -> None:
         self.fake.nft.flush_ruleset()

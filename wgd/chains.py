@@ -12,6 +12,8 @@ from wgd.flows import Disguise
 from wgd.rules import Text
 
 REPLIES = Text("ct direction reply ct state established,related accept", "replies")
+MARK = 0x1000000
+"""The bit in a packet's mark that says that our rules were there when it came in."""
 _ERRORS = Text(
     "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
 )
@@ -53,6 +55,14 @@ def clamping(name: str) -> tuple[Text, ...]:
         Text(f'{way} "{name}" {_SYN} tcp option maxseg size set rt mtu', words)
         for way, words in (("iifname", f"TCP from {name}"), ("oifname", f"TCP to {name}"))
     )
+
+
+def marking(devices: Iterable[tuple[int | None, str]]) -> Iterator[Text]:
+    """What comes in by the devices, each of an IP version (None: both), meets our rules: they are there."""
+    for version, device in devices:
+        words = (rules.version(version) if version else "", f'iifname "{device}"')
+        matches = " ".join(filter(None, words))
+        yield Text(f"{matches} meta mark set meta mark | {MARK:#x}", f"{device} meets the rules")
 
 
 def fence(places: Iterable[tuple[int, str]], all_ipv6: bool, managed: Sequence[str]) -> Iterator[Text]:

@@ -21,6 +21,7 @@ KIND_WORDS = {
     "nftables": ("chain",),
     "device": ("WireGuard setting",),
     "address": ("address", "addresses"),
+    "policy": ("routing rule",),
 }
 """Kinds that a person calls something else, with plurals where needed."""
 
@@ -77,7 +78,7 @@ def _object(value: Value) -> str:
 
 def called(kind: str, label: str) -> str:
     """What a person calls an object: its kind, unless the label says it by itself, and the label."""
-    return label if kind in ("nftables", "device") else f"{kind} {label}"
+    return label if kind in ("nftables", "device", "policy") else f"{kind} {label}"
 
 
 def _conflict(conflict: Value, page: Page) -> Iterable[str]:

@@ -33,6 +33,7 @@ def _interface(interface: Interface) -> dict[str, object]:
         "enabled": interface.enabled,
         "forwarding": str(interface.forwarding),
         "clamp_mss": interface.clamp_mss,
+        "fail_closed": interface.fail_closed,
     }
     return _without_none(section)
 

@@ -94,6 +94,7 @@ INTERFACE = {
     "huge fwmark": ("fwmark = 0x" + "f" * 5000, "fwmark", "found a number of more than 64 bits", ""),
     "strip_after without a hub": ("strip_after = 60", "strip_after", "is for a hub", 'add role = "hub"'),
     "clamp_mss as number": ("clamp_mss = 1360", "clamp_mss", "expected true or false", ""),
+    "nothing to close": ("fail_closed = true", "fail_closed", "no rules about what passes", "[[forward]]"),
     "strip_after as text": (
         'strip_after = "9 min"',
         "strip_after",
@@ -408,9 +409,10 @@ def test_every_interface_key_is_read() -> None:
         enabled = false
         forwarding = "rules"
         clamp_mss = false
+        fail_closed = true
         """
     )
-    assert interface.clamp_mss is False
+    assert (interface.clamp_mss, interface.fail_closed) == (False, True)
     assert interface.role is Role.HUB
     assert interface.addresses == (ip_interface("172.27.0.1/16"), ip_interface("fd00:27::1/64"))
     assert (interface.listen_port, interface.mtu, interface.fwmark) == (1, MTU_AUTO, 0xCA6C)
@@ -420,7 +422,7 @@ def test_every_interface_key_is_read() -> None:
 def test_defaults() -> None:
     interface = _only(_peer(""))
     assert (interface.role, interface.mtu, interface.fwmark) == (Role.SPOKE, None, 0)
-    assert interface.clamp_mss is None
+    assert (interface.clamp_mss, interface.fail_closed) == (None, False)
     assert (interface.adopt, interface.enabled, interface.forwarding) == (False, True, Forwarding.UNMANAGED)
     peer = interface.peers[0]
     assert (peer.endpoint, peer.persistent_keepalive, peer.preshared_key, peer.expires) == (

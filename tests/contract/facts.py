@@ -12,6 +12,7 @@ from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import FORWARD, NftElements, NftTransaction
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
+from wgd.kinds.policy import OPENED, OWN, Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import OURS
@@ -349,6 +350,21 @@ def a_set_stays_while_a_rule_looks_into_it(world: World) -> None:
     assert set(world.sets()) == {"spans"}
     look = "add rule inet wgd forward-wg0 ip saddr @one accept"
     assert world.refuses(NftTransaction(refs=(), lines=(look,))) is not None
+
+
+@fact
+def a_routing_rule_is_added_once_and_deleted_as_often_as_you_like(world: World) -> None:
+    """Also for a device that is not there."""
+    for version in (4, 6):
+        rule = Policy(version, "wg0", OWN)
+        world.kernel.run(PolicyAdd(refs=(), policy=rule))
+        assert world.refuses(PolicyAdd(refs=(), policy=rule)) == EEXIST
+    other = Policy(4, "eth0", OPENED)
+    world.kernel.run(PolicyAdd(refs=(), policy=other))
+    assert world.everything()["policy"] == {other, Policy(4, "wg0", OWN), Policy(6, "wg0", OWN)}
+    for version in (4, 6, 4):
+        world.kernel.run(PolicyDelete(refs=(), policy=Policy(version, "wg0", OWN)))
+    assert world.everything()["policy"] == {other}
 
 
 @fact

@@ -25,6 +25,7 @@ from wgd.config.document import Config, Forward
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.nftables import NftElements
 from wgd.kinds.peer import PeerEdit, PeersSet
+from wgd.kinds.policy import OPENED, OWN
 from wgd.model import OURS, Ref, Verb
 from wgd.nftset import SetEdit
 
@@ -205,6 +206,24 @@ def rules_come_back(world: World) -> None:
     world.insert_rule("theirs", "drop")
     world.reach(SEED["spoke-2"])
     assert world.chains() == {"forward-wg0": 5, "masquerade-wg0": 1, "clamp-wg0": 2, "fence": 2}
+
+
+@scenario
+def what_closes_without_rules_comes_and_goes(world: World) -> None:
+    """With a device that leads into the tunnel only because of wgd."""
+    home(world)
+    closed = config(replace(SPOKE_2, fail_closed=True))
+    starts_and_goes(world, closed)
+    world.reach(closed)
+    shown = {(one.version, one.device, one.priority) for one in world.everything()["policy"]}
+    assert shown == {(4, "wg0", OWN), (6, "wg0", OWN), (4, "wlp0s0f0", OPENED)}
+    assert {"gate": 1, "gate-wg0": 1}.items() <= world.chains().items()
+    world.delete_policies(OWN)
+    world.flush_rules()
+    world.reach(closed)
+    assert len(world.everything()["policy"]) == 3
+    world.reach(SEED["spoke-2"])
+    assert world.everything()["policy"] == set() and "gate" not in world.chains()
 
 
 def crowd(count: int) -> Config:

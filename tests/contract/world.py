@@ -62,6 +62,10 @@ class World(ABC):
     def write_sysctl(self, path: str, value: str) -> None: ...
 
     @abstractmethod
+    def delete_policies(self, priority: int) -> None:
+        """The IPv4 routing rules of that priority."""
+
+    @abstractmethod
     def flush_rules(self) -> None: ...
 
     @abstractmethod
@@ -142,7 +146,7 @@ class World(ABC):
 
     def everything(self) -> dict[str, set[Any]]:
         """What there is, to be compared."""
-        kinds = ("link", "device", "peer", "address", "route", "nftables", "sysctl")
+        kinds = ("link", "device", "peer", "address", "route", "nftables", "policy", "sysctl")
         return {kind: set(self._all(kind)) for kind in kinds}
 
     def _sysctl(self, path: str) -> Sysctl | None:

@@ -13,6 +13,7 @@ from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet, Stripped
+from wgd.kinds.policy import OPENED, OWN, Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
@@ -106,6 +107,14 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
     (
         SysctlRestore(refs=(), path="net/ipv4/conf/wg0/forwarding", value="0"),
         ("sysctl -w net/ipv4/conf/wg0/forwarding=0",),
+    ),
+    (
+        PolicyAdd(refs=(), policy=Policy(4, "wg0", OWN)),
+        ("ip -4 rule add pref 119 iif wg0 fwmark 0/0x1000000 blackhole protocol 119",),
+    ),
+    (
+        PolicyDelete(refs=(), policy=Policy(6, "eth0", OPENED)),
+        ("ip -6 rule delete pref 120 iif eth0 fwmark 0/0x1000000 blackhole protocol 119",),
     ),
     (
         Revoke(refs=(), allowed=Allowed(frozenset(), {}, {}, {}, {})),

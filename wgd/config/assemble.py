@@ -132,6 +132,7 @@ class _Assembly:
             inputs=inputs,
             strip_after=main.strip_after,
             clamp_mss=main.clamp_mss,
+            fail_closed=main.fail_closed,
         )
 
     def _private_key(self) -> Secret | None:
@@ -178,6 +179,11 @@ class _Assembly:
             message = "masquerades what no [[forward]] lets pass"
             hint = 'add a [[forward]] with from = […] and the same "to"'
             yield masquerades[0].where.error(message, hint)
+        ruled = self.main.forwarding is Forwarding.RULES or forwards or any(map(_hides_forwards, self.drafts))
+        if self.main.fail_closed and not ruled:
+            hint = 'add a [[forward]], or forwarding = "rules" to let nothing pass'
+            message = "found true, but there are no rules about what passes"
+            yield (self.main.where / "fail_closed").error(message, hint)
         if self.main.forwarding is Forwarding.UNMANAGED and (forwards or masquerades):
             rule = forwards[0].where if forwards else masquerades[0].where
             message = f'found "unmanaged", but there is a rule at {rule}'

@@ -176,7 +176,7 @@ class Interface:
     `private_key` is clamped. `listen_port` None: whatever the kernel chose stays. `mtu` None: the
     kernel's default; 0: "auto". `networks` holds those of `wgd.toml` too. Peers are in file order.
     `strip_after`: seconds of silence after which a hub forgets where a peer was; 0: never. `clamp_mss` None:
-    where the rules lead to other devices.
+    where the rules lead to other devices. `fail_closed`: nothing is forwarded while our rules are missing.
     """
 
     name: str
@@ -196,6 +196,7 @@ class Interface:
     inputs: tuple[Input, ...] = ()
     strip_after: int = STRIP_AFTER
     clamp_mss: bool | None = None
+    fail_closed: bool = False
 
     def peer(self, name: str) -> Peer | None:
         """The peer of that name."""

@@ -42,6 +42,7 @@ class InterfaceDraft:
     forwarding: Forwarding | None
     strip_after: int
     clamp_mss: bool | None
+    fail_closed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "forwarding",
         "strip_after",
         "clamp_mss",
+        "fail_closed",
     ),
     Section.PEER: (
         "public_key",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from wgd.chains import MARK
 from wgd.config.document import Forwarding, Interface, PortRange
 from wgd.explain.leg import Leg, leg
 from wgd.explain.sight import LOCAL, Asked, IPAddress, Lookup, Sight, Way
@@ -96,5 +97,6 @@ class Passage:
 def passage(sight: Sight, asked: Asked, source: IPAddress) -> Passage:
     """All that is known of the way."""
     incoming, outgoing = leg(sight, source), leg(sight, asked.address)
-    forwarded = sight.route(Lookup(asked.address, incoming=incoming.port, source=source))
+    mark = MARK if sight.state.of("policy") else 0  # as our chains mark what comes in (`fail_closed`)
+    forwarded = sight.route(Lookup(asked.address, mark, incoming.port, source))
     return Passage(sight, asked, incoming, outgoing, forwarded)

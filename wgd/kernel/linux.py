@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wgd.kernel import conntrack, devices, links, nftables, routes, rtnetlink, sysctl, uapi, wireguard
+from wgd.kernel import conntrack, devices, links, nftables, policy, routes, rtnetlink, sysctl, uapi, wireguard
 from wgd.kernel.notes import STARTS, SYSCTL, Notes
 from wgd.kernel.ruleset import Others
 from wgd.kernel.whereabouts import WhereaboutNotes
@@ -20,6 +20,7 @@ from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
 from wgd.kinds.peer import Peer, PeersSet
+from wgd.kinds.policy import PolicyAdd, PolicyDelete
 from wgd.kinds.route import RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
@@ -54,6 +55,7 @@ class LinuxKernel:
             "peer": self._peers,
             "sysctl": lambda: sysctl.dump(self._sysctls),
             "nftables": self._table.everything,
+            "policy": policy.rules,
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
             LinkCreate: self._create_link,
@@ -68,6 +70,8 @@ class LinuxKernel:
             PeersSet: self._set_peers,
             SysctlSet: lambda op: sysctl.write(self._sysctls, op),
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
+            PolicyAdd: policy.add_rule,
+            PolicyDelete: policy.delete_rule,
             NftElements: self._table.change_elements,
             Revoke: conntrack.revoke,
             NftTransaction: self._table.run,

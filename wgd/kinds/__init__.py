@@ -9,12 +9,14 @@ from wgd.kinds.device import DeviceKind
 from wgd.kinds.link import LinkKind
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.peer import PeerKind
+from wgd.kinds.policy import PolicyKind
 from wgd.kinds.route import RouteKind
 from wgd.kinds.sysctl import SysctlKind
 from wgd.protocols import Kind
 
 KINDS: tuple[Kind[Any], ...] = (
     NftablesKind(),
+    PolicyKind(),
     LinkKind(),
     DeviceKind(),
     PeerKind(),

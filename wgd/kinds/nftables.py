@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd import rules
-from wgd.chains import REPLIES, clamping, coming_in, fence, masquerade, passing
+from wgd.chains import REPLIES, clamping, coming_in, fence, marking, masquerade, passing
 from wgd.config.document import Config, Forwarding
 from wgd.flows import FENCE, disguises, door, entering, guard, leads_out, permitted
-from wgd.kinds.sysctl import fenced
+from wgd.kinds.policy import GATE, gate
+from wgd.kinds.sysctl import fenced, gated
 from wgd.meaning import Flow
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
@@ -31,6 +32,7 @@ from wgd.writer import Writer
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
 INPUT = "type filter hook input priority filter; policy accept;"
+GATED = "type filter hook prerouting priority mangle; policy accept;"
 CLAMP = "type filter hook forward priority mangle; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
@@ -105,12 +107,16 @@ class NftablesKind(Kind[Spec]):
                 permits, sets = self._written(name, managed, entering(config, seen, name), inward=True)
                 yield from sets
                 yield _chain(door(name), INPUT, coming_in(name, permits))
+            if interface.fail_closed:
+                yield _chain(gate(name), GATED, marking([(None, name)]))
             masked = [masquerade(d) for d in disguised if d.interface == name]
             if masked:
                 yield _chain(f"masquerade-{name}", POSTROUTING, masked)
             clamps = interface.clamp_mss
             if clamps or (clamps is None and leads_out(config, seen, name)):
                 yield _chain(f"clamp-{name}", CLAMP, clamping(name))
+        if opened := gated(config, seen):
+            yield _chain(GATE, GATED, marking(opened))
         around = tuple(fence(*fenced(config, seen), managed))
         if around:
             # Whoever makes this machine a router for others as well (Docker) needs its answers.
@@ -157,7 +163,7 @@ class NftablesKind(Kind[Spec]):
     def interface(self, spec: Spec) -> str | None:
         if isinstance(spec, NamedSet):
             return rules.interface_of(spec.name)
-        for prefix in (guard(""), door(""), "masquerade-", "clamp-"):
+        for prefix in (guard(""), door(""), "masquerade-", "clamp-", gate("")):
             if spec.name.startswith(prefix):
                 return spec.name.removeprefix(prefix)
         return None
@@ -264,15 +270,19 @@ def _replace(change: Change) -> Iterable[str]:
 
 def _delete(gone: Sequence[Change], others: bool, seen: State) -> Iterable[Op]:
     """What rules may look into goes last, and stays while one of the chains could not be changed."""
+    gates = any(str(change.ref.key).startswith(GATE) for change in gone)
+    # Without a mark nothing would pass while their rules stand.
+    closed = tuple(Ref("policy", key) for key in seen.of("policy")) if gates else ()
     if gone and not others and len(gone) == len(seen.of("nftables")):
         refs = tuple(change.ref for change in gone)
-        yield NftTransaction(refs=refs, lines=(f"delete table {TABLE}",), deletes=True)
+        yield NftTransaction(refs=refs, needs=closed, lines=(f"delete table {TABLE}",), deletes=True)
         return
     chains = [change for change in gone if _word(change.before) == "chain"]
     rest = [change for change in gone if _word(change.before) != "chain"]
     lines = [f"{verb} chain {TABLE} {c.before.name}" for verb in ("flush", "delete") for c in chains]
     if chains:
-        yield NftTransaction(refs=tuple(c.ref for c in chains), lines=tuple(lines), deletes=True)
+        refs = tuple(change.ref for change in chains)
+        yield NftTransaction(refs=refs, needs=closed, lines=tuple(lines), deletes=True)
     if rest:
         needs = tuple(Ref("nftables", key) for key in seen.of("nftables") if isinstance(key, str))
         lines = [f"delete {_word(change.before)} {TABLE} {change.before.name}" for change in rest]

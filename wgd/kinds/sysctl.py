@@ -84,6 +84,17 @@ def fenced(config: Config, seen: State) -> tuple[tuple[tuple[int, str], ...], bo
     return tuple(sorted(place for place in places if place[1] not in ours)), ALL_IPV6 in opened
 
 
+def gated(config: Config, seen: State) -> tuple[tuple[int, str], ...]:
+    """IP versions and devices besides our own that lead into the tunnel because of us, if any interface is to
+    be closed while our rules are missing."""
+    if not any(interface.fail_closed for interface in config.enabled()):
+        return ()
+    places, all_ipv6 = fenced(config, seen)
+    ours = {*config.managed(), *(name for name, link in seen.of("link").items() if link.group == OURS)}
+    six = ingress(config, seen)[6] if all_ipv6 else ()
+    return tuple(sorted({*places, *((6, device) for device in six if device not in ours)}))
+
+
 class SysctlKind(Kind[Sysctl]):
     name = "sysctl"
     reads = frozenset({"link", "route", "sysctl"})

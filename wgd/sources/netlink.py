@@ -23,7 +23,8 @@ _ADDRESS = frozenset({"address", "route"})
 _ROUTE = frozenset({"route"})
 _NETCONF = frozenset({"sysctl"})
 _NFTABLES = frozenset({"nftables"})
-EVERYTHING = _LINK | _NFTABLES
+_POLICY = frozenset({"policy"})
+EVERYTHING = _LINK | _NFTABLES | _POLICY
 
 # Message type → what may have changed. IPv4 routes vanish without a word when their link or address does.
 _STALE = {
@@ -33,11 +34,14 @@ _STALE = {
     21: _ADDRESS,
     24: _ROUTE,
     25: _ROUTE,
+    32: _POLICY,
+    33: _POLICY,
     80: _NETCONF,
     81: _NETCONF,
 }
 
-_ROUTE_GROUPS = (1, 5, 7, 9, 11, 24, 25)  # link; IPv4 address and route; the same for IPv6; netconf for both
+_ROUTE_GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25)
+# link; IPv4 address, route and rule; the same for IPv6, rules being 19; netconf for both
 _NFTABLES_GROUP = 7
 _ROOM = 4 << 20
 _AT_ONCE = 1000
