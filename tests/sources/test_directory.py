@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from wgd.sources.directory import MOST, DirectoryWatch
+
+IN_ACCESS, IN_OPEN = 0x01, 0x20
+"""inotify(7), linux/inotify.h"""
 
 
 class Watched:
@@ -103,3 +107,16 @@ def test_a_watch_of_nothing_knows_nothing(tmp_path: Path) -> None:
     watch = DirectoryWatch(tmp_path / "away", lambda: None)
     watch.start()
     assert watch.take() is None and watch.take() is None
+
+
+@pytest.mark.usefixtures("etc")
+def test_the_kernel_does_not_tell_of_opening_and_reading() -> None:
+    masks = [int(mask, 16) for mask in re.findall(r"mask:([0-9a-f]+)", _inotify())]
+    assert masks and not any(mask & (IN_ACCESS | IN_OPEN) for mask in masks)
+
+
+def _inotify() -> str:
+    """What proc_pid_fdinfo(5) says of this process's inotify."""
+    descriptors = [one for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    ours = [one.name for one in descriptors if str(one.readlink()) == "anon_inode:inotify"]
+    return "".join(Path("/proc/self/fdinfo", name).read_text() for name in ours)

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from watchdog import events
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 TELLING = frozenset({"attrib", "closed", "created", "deleted", "modified", "moved"})
-"""Event types that can mean another content; opening and reading, which we do ourselves, cannot."""
+"""Event types that can mean another content. Opening and reading cannot: we do both ourselves, with each file
+at a start, and to be told of it costs more than the reading."""
 MOST = 1000
 """So many events say no more than that something changed: the kernel drops what nobody fetches in time."""
 
@@ -26,8 +28,7 @@ class _Tell(FileSystemEventHandler):
         self._changed = changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in TELLING:
-            self._changed(event)
+        self._changed(event)
 
 
 class DirectoryWatch:
@@ -56,7 +57,8 @@ class DirectoryWatch:
         if identity is None:
             return
         self._observer = Observer()
-        self._observer.schedule(_Tell(self._tell), str(self._directory), recursive=True)
+        tell, path = _Tell(self._tell), str(self._directory)
+        self._observer.schedule(tell, path, recursive=True, event_filter=_telling())
         self._observer.start()
         self._watched = identity
 
@@ -97,6 +99,13 @@ class DirectoryWatch:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+
+def _telling() -> list[type[FileSystemEvent]]:
+    """The classes for `TELLING`; versions of watchdog differ in how many they have."""
+    classes = (one for one in vars(events).values() if isinstance(one, type))
+    ours = (one for one in classes if issubclass(one, FileSystemEvent))
+    return [one for one in ours if getattr(one, "event_type", "") in TELLING]
 
 
 def _is_known(name: str) -> bool:

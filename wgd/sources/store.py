@@ -112,11 +112,12 @@ def _write(path: str, content: bytes, owner: tuple[int, int] | None) -> None:
 
 
 def _owner(state: Path) -> tuple[int, int] | None:
-    """What root's `wgd apply` writes is the daemon's, whose directory it lies in."""
+    """What root's `wgd apply` writes is the daemon's, whose directory it lies in; None: it is already."""
     if os.geteuid() != 0:
         return None
-    owner = state.stat()
-    return owner.st_uid, owner.st_gid
+    directory = state.stat()
+    owner = directory.st_uid, directory.st_gid
+    return None if owner == (os.geteuid(), os.getegid()) else owner
 
 
 def _give(path: Path, owner: tuple[int, int] | None) -> None:
