@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import datetime
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,67 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.config.support import ETC, key
+from tests.json_schema import fits
 from wgd.config.schema import draft
 from wgd.config.vocabulary import KEYS, Section
 
 SCHEMA: dict[str, Any] = json.loads((ETC.parent / "docs/wgd.schema.json").read_text())
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-}
-KNOWN = {
-    *("$schema", "$ref", "$defs", "title", "description", "default", "type", "enum", "const", "anyOf"),
-    *("properties", "additionalProperties", "required", "propertyNames", "items", "minItems", "minLength"),
-    *("pattern", "minimum", "maximum"),
-}
-
-
-def fits(value: Any, schema: Any) -> bool:
-    """What JSON Schema says, for the words that the schema uses."""
-    if isinstance(schema, bool):
-        return schema
-    assert schema.keys() <= KNOWN, schema.keys() - KNOWN
-    if "$ref" in schema:
-        return fits(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
-    return all(check(value, schema) for check in (_is_of_type, _is_in_bounds, _parts_fit))
-
-
-def _is_of_type(value: Any, schema: dict[str, Any]) -> bool:
-    wanted = schema.get("type")
-    if wanted and not isinstance(value, TYPES[wanted]):
-        return False
-    if wanted == "integer" and isinstance(value, bool):
-        return False
-    if "enum" in schema and value not in schema["enum"]:
-        return False
-    if "const" in schema and value != schema["const"]:
-        return False
-    return not ("anyOf" in schema and not any(fits(value, one) for one in schema["anyOf"]))
-
-
-def _is_in_bounds(value: Any, schema: dict[str, Any]) -> bool:
-    if isinstance(value, str):
-        return len(value) >= schema.get("minLength", 0) and bool(re.search(schema.get("pattern", ""), value))
-    if isinstance(value, int):
-        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
-    return not isinstance(value, list) or len(value) >= schema.get("minItems", 0)
-
-
-def _parts_fit(value: Any, schema: dict[str, Any]) -> bool:
-    if isinstance(value, list):
-        return all(fits(element, schema.get("items", True)) for element in value)
-    if not isinstance(value, dict):
-        return True
-    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    return (
-        set(schema.get("required", ())) <= value.keys()
-        and all(fits(name, schema.get("propertyNames", True)) for name in value)
-        and all(fits(part, known.get(name, others)) for name, part in value.items())
-    )
-
 
 PLACES: dict[Section, dict[str, Any]] = {
     Section.TOP: SCHEMA,

@@ -165,6 +165,8 @@ def test_it_says_how_the_daemon_is(more: dict[str, Any], line: str | None) -> No
     ("peer", "cells"),
     [
         ({"last_handshake": None, "endpoint": None}, "spoke-1  never      –"),
+        ({"last_handshake": None}, "172.27.0.2/32  never seen"),
+        ({"last_handshake": NOW - 180}, "172.27.0.2/32  no session"),
         ({"name": None, "state": "leftover"}, "AAAAAAAAAAAA…  12 s ago"),
         ({"state": "missing"}, "172.27.0.2/32  not in the kernel"),
         (
@@ -174,7 +176,16 @@ def test_it_says_how_the_daemon_is(more: dict[str, Any], line: str | None) -> No
         ({"allowed_ips": [f"10.0.{i}.0/24" for i in range(3000)]}, "10.0.0.0/24, 10.0.1.0/24 and 2,998 more"),
         ({"name": "a\033[2Jb"}, "a\\x1b[2Jb  "),
     ],
-    ids=["never heard from", "nameless", "missing", "stripped", "many prefixes", "hostile name"],
+    ids=[
+        "never heard from",
+        "never seen",
+        "silent",
+        "nameless",
+        "missing",
+        "stripped",
+        "many prefixes",
+        "hostile name",
+    ],
 )
 def test_a_peer(peer: dict[str, Any], cells: str) -> None:
     value = QUIET | {"interfaces": [INTERFACE | {"peers": [PEER | peer]}]}

@@ -49,12 +49,13 @@ PEER_COLUMNS = (
 )
 
 
-def render_status(value: Value, now: float, page: Page, *, whole: bool = True) -> str:
+def render_status(value: Value, now: float, page: Page, *, whole: bool = True, sorted_: bool = False) -> str:
     """The status as text. `now`: seconds since the epoch. Without `whole` an interface with many peers is
-    told in short."""
+    told in short: of peers that are `sorted_` on purpose the first ones, else those worth telling of."""
     lines = [*_headline(value, now, page)]
     for interface in value["interfaces"]:
-        lines += ["", *_interface(interface, now, page, whole)]
+        shown = _shown(interface["peers"], whole, sorted_)
+        lines += ["", *_interface(interface, shown, now, page)]
     return "\n".join(lines + findings(value, page, now))
 
 
@@ -150,7 +151,13 @@ def _daemon(value: Value) -> Iterable[str]:
         yield "the daemon is not running: nothing is mended by itself (systemctl start wgd)"
 
 
-def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[str]:
+def _shown(peers: Sequence[Value], whole: bool, sorted_: bool) -> Sequence[Value]:
+    if whole or len(peers) <= MANY:
+        return peers
+    return peers[:SHOWN] if sorted_ else _remarkable(peers)
+
+
+def _interface(value: Value, shown: Sequence[Value], now: float, page: Page) -> Iterable[str]:
     state, code = INTERFACE_STATES[value["state"]]
     if value["frozen"] and value["state"] != "frozen":
         state += ", frozen"
@@ -163,7 +170,6 @@ def _interface(value: Value, now: float, page: Page, whole: bool) -> Iterable[st
     if not peers:
         yield page.paint("  no peers", DIM)
         return
-    shown = peers if whole or len(peers) <= MANY else _remarkable(peers)
     yield ""
     yield from table(PEER_COLUMNS, [_peer(peer, now) for peer in shown], page)
     if len(shown) < len(peers):
@@ -190,6 +196,8 @@ def _peer(peer: Value, now: float) -> Sequence[Cell]:
     state, code = PEER_STATES[peer["state"]]
     if (stripped := peer.get("stripped")) and not state:
         state = f"{stripped['endpoint']} stripped {age(now - stripped['at'])} ago"
+    elif not state and peer["state"] == "in sync":
+        state, code = _contact(peer["last_handshake"], now)
     return (
         Cell(name, () if peer["name"] is not None else (DIM,)),
         _handshake(peer["last_handshake"], now),
@@ -201,11 +209,18 @@ def _peer(peer: Value, now: float) -> Sequence[Cell]:
     )
 
 
+def _contact(last: float | None, now: float) -> tuple[str, str]:
+    """Whether the peer was ever there, and can be there now: WireGuard drops older sessions."""
+    if not last:
+        return "never seen", RED
+    return ("no session", YELLOW) if now - last >= LIVE else ("", DIM)
+
+
 def _handshake(last: float | None, now: float) -> Cell:
     if not last:
-        return Cell("never", (DIM,))
+        return Cell("never", (RED,))
     old = now - last
-    return Cell(f"{age(old)} ago", (GREEN,) if old < LIVE else (DIM,))
+    return Cell(f"{age(old)} ago", (GREEN,) if old < LIVE else (YELLOW,))
 
 
 def _few(prefixes: Sequence[str]) -> str:

@@ -12,8 +12,9 @@ import pytest
 from tests.test_render import INTERFACE, LOUD, QUIET
 from wgd import __version__
 from wgd.cli import beside
+from wgd.cli.chosen import only
 from wgd.cli.output import Exit
-from wgd.cli.status import current, only
+from wgd.cli.status import current
 from wgd.errors import UsageError
 
 NOW = 1_700_000_000.0

@@ -43,9 +43,16 @@ end
 complete -c wgd -a '(__wgd_words)'
 """,
 }
-PEERS = {"export": "peer", "disable": "name", "enable": "name", "remove": "name", "explain": "source"}
+PEERS = {
+    "export": "peer",
+    "disable": "name",
+    "enable": "name",
+    "remove": "name",
+    "explain": "source",
+    "status": "names",
+}
 """Commands, and their argument that is a peer."""
-INTERFACES = ("interface", "sources")
+INTERFACES = ("interface", "sources", "names")
 """Arguments that may be interfaces."""
 
 
@@ -100,7 +107,7 @@ def _takes_value(of: argparse.ArgumentParser, word: str) -> argparse.Action | No
 
 def _positional(of: argparse.ArgumentParser, command: str, used: int, directory: Path) -> list[str]:
     places = [action for action in of._actions if not action.option_strings]
-    if places and places[-1].nargs == "+":
+    if places and places[-1].nargs in ("+", "*"):
         used = min(used, len(places) - 1)
     return _values(places[used], command, directory) if used < len(places) else []
 
@@ -108,9 +115,8 @@ def _positional(of: argparse.ArgumentParser, command: str, used: int, directory:
 def _values(action: argparse.Action, command: str, directory: Path) -> list[str]:
     if action.choices:
         return list(action.choices)
-    if action.dest in INTERFACES:
-        return list(_interfaces(directory))
-    return list(_peers(directory)) if action.dest == PEERS.get(command) else []
+    found = [*_interfaces(directory)] if action.dest in INTERFACES else []
+    return [*found, *_peers(directory)] if action.dest == PEERS.get(command) else found
 
 
 def _interfaces(directory: Path) -> Iterable[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 from wgd import __version__
 from wgd.cli import beside
+from wgd.cli.chosen import chosen, in_order
 from wgd.cli.output import page, show, show_json
+from wgd.cli.watch import watch
 from wgd.errors import UsageError
 from wgd.render import render_status
 from wgd.sources import lock
@@ -19,16 +21,26 @@ Value = dict[str, Any]
 
 def status(options: argparse.Namespace) -> int:
     """Show the status; its exit status says whether the machine is in sync."""
-    now = time.time()
-    value = current(options, lock.holder(), now)
-    if options.interface:
-        value = only(value, options.interface)
+    if options.watch:
+        if options.json:
+            raise UsageError("--watch and --json do not go together")
+        return watch(lambda: _text(options, _asked_for(options, time.time())))
+    value = _asked_for(options, time.time())
     if options.json:
         show_json(value)
     else:
-        whole = bool(options.interface) or not sys.stdout.isatty()
-        show(render_status(value, now, page(), whole=whole))
+        show(_text(options, value))
     return beside.status_exit(value)
+
+
+def _asked_for(options: argparse.Namespace, now: float) -> Value:
+    value = chosen(current(options, lock.holder(), now), options.names)
+    return in_order(value, options.sort) if options.sort else value
+
+
+def _text(options: argparse.Namespace, value: Value) -> str:
+    whole = bool(options.names) or not sys.stdout.isatty()
+    return render_status(value, time.time(), page(), whole=whole, sorted_=bool(options.sort))
 
 
 def current(options: argparse.Namespace, pid: int | None, now: float) -> Value:
@@ -67,26 +79,3 @@ def _from_kernel(options: argparse.Namespace, value: Value | None, refused: str)
     if value is not None and value["version"] == __version__:
         return value
     raise UsageError(refused or "no daemon reports here, and reading the kernel needs root (CAP_NET_ADMIN)")
-
-
-def only(value: Value, name: str) -> Value:
-    """The status of one interface. Raises UsageError if there is none of that name."""
-    names = [interface["name"] for interface in value["interfaces"]]
-    if name not in names:
-        known = f"there is {', '.join(names)}" if names else "there is none"
-        raise UsageError(f"no interface {name} in the files: {known}")
-    chosen = value | {
-        key: [one for one in value[key] if one["interface"] == name]
-        for key in ("drift", "conflicts", "foreign", "obstacles", "repairs", "fights")
-        if key in value  # only a daemon knows of repairs
-    }
-    chosen["interfaces"] = [one for one in value["interfaces"] if one["name"] == name]
-    chosen["problems"] = [one for one in value["problems"] if _concerns(one["file"], name)]
-    chosen["opens"] = [one for one in value["opens"] if one == name]
-    chosen["blocked"] = value["blocked"] if chosen["conflicts"] else []
-    chosen["in_sync"] = not chosen["drift"] and chosen["interfaces"][0]["state"] in ("in sync", "disabled")
-    return chosen
-
-
-def _concerns(file: str, name: str) -> bool:
-    return file in (f"{name}.toml", f"{name}.d", "wgd.toml") or file.startswith(f"{name}.d/")
