@@ -17,14 +17,15 @@ from integration.test_network import NECESSARY
 
 @dataclass(frozen=True)
 class Told:
-    """What explain says: its exit status, and the first step that is wrong (None: no one is)."""
+    """What explain says: its exit status, and the step that is wrong: what a probe found, else the first."""
 
     status: int
     value: dict[str, Any]
 
     @property
     def wrong(self) -> dict[str, Any] | None:
-        return next((step for step in self.value["steps"] if step["mark"] == "wrong"), None)
+        wrong = [step for step in self.value["steps"] if step["mark"] == "wrong"]
+        return next((step for step in wrong if step["step"] == "probe"), wrong[0] if wrong else None)
 
     @property
     def diagnosis(self) -> str:

@@ -313,7 +313,9 @@ SITUATIONS = {
     "source-is-nobodys": Situation("hub-1", spoofed, '"172.27.0.77"', source="172.27.0.77"),
     "allowed-ip-is-missing: of who sends": Situation("hub-1", source_dropped, "wgd apply", source=THERE),
     "address-filter-drops-it": Situation("hub-1", strict_filter, "rp_filter=2", source=THERE),
-    "way-back-is-another": Situation("hub-1", way_back_elsewhere, "wgd apply", source=THERE),
+    "way-back-is-another": Situation(
+        "hub-1", way_back_elsewhere, "ip route delete 172.27.0.2/32 dev eth0", source=THERE
+    ),
     "no-rule-permits-it": Situation(
         "hub-1", someone_elses_rule, '[[forward]] from = ["spoke-1"] to = ["webcams"] wg0.toml', source=THERE
     ),

@@ -17,9 +17,12 @@ from wgd.config.document import Config, Interface, Peer, PortRange
 from wgd.config.source import Unfit
 from wgd.errors import ConfigError, UsageError
 from wgd.explain import journey, telling
+from wgd.explain.leg import Leg, address_of, leg
+from wgd.explain.probing import PROBED, Attempt, Heard
 from wgd.explain.sight import Asked, IPAddress, Sight
+from wgd.explain.steps import Step, taken
 from wgd.firewalls.walk import Ruleset
-from wgd.kernel import lookup
+from wgd.kernel import lookup, probe
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds import KINDS
 from wgd.kinds.route import covers
@@ -30,6 +33,8 @@ from wgd.sources.files import Directories, Loaded
 
 HIDDEN = frozenset({"device", "peer", "nftables"})
 """Kinds that only root (CAP_NET_ADMIN) can see."""
+PATIENCE = 6.0
+"""Seconds to wait for an answer: WireGuard repeats a call after 5."""
 FIRST = 8
 """So many of a prefix's addresses are tried for one that nobody else has."""
 DNS_PATIENCE = 5.0
@@ -40,12 +45,50 @@ def explain(options: argparse.Namespace) -> int:
     """Show the steps; 1 if one is wrong."""
     sight = look(directories(options))
     asked = _asked(options, sight.config)
-    way = journey.steps(sight, asked)
+    way = _probed(options, sight, asked) if options.probe else journey.steps(sight, asked)
     if options.json:
         show_json(telling.value(asked, way))
     else:
         show(telling.render(asked, way, page()))
     return Exit.IN_SYNC if journey.broken(way) is None else Exit.DRIFT
+
+
+def _probed(options: argparse.Namespace, sight: Sight, asked: Asked) -> tuple[Step, ...]:
+    """The steps as they are after something was sent, and what came back."""
+    if asked.source is not None:
+        raise UsageError("--probe sends from this machine itself: leave --from away")
+    before = leg(sight, asked.address)
+    try:
+        first = _sent(asked)
+    except PermissionError:
+        raise UsageError("--probe needs root (CAP_NET_RAW)") from None
+    length = before.link.mtu or 0 if before.link else 0
+    echoed = first.answered and (asked.port is None or asked.port.protocol == "icmp")
+    full = probe.echo(asked.address, PATIENCE, length) if echoed and length else None
+    knocked = None if first.answered else _knock(before)
+    sight = look(directories(options))
+    after = leg(sight, asked.address)
+    attempt = Attempt(after, asked.port, first, full, length, knocked, before.peer)
+    way = [step for step in journey.steps(sight, asked) if step.name != "beyond" or not first.answered]
+    return (*way, *(step for step, _ in taken(PROBED, attempt, sight.unseen)))
+
+
+def _sent(asked: Asked) -> Heard:
+    port = asked.port
+    if port is None or port.protocol == "icmp":
+        return probe.echo(asked.address, PATIENCE)
+    if port.protocol == "tcp":
+        return probe.connect(asked.address, port.first, PATIENCE)
+    return probe.knock(asked.address, port.first, 0, PATIENCE)
+
+
+def _knock(at: Leg) -> Heard | None:
+    """At the peer's endpoint, past the tunnel."""
+    address = address_of(at.peer.endpoint[0]) if at.peer and at.peer.endpoint else None
+    if at.peer is None or at.peer.endpoint is None or address is None:
+        return None
+    mark = at.wireguard.fwmark if at.wireguard else 0
+    return probe.knock(address, at.peer.endpoint[1], mark, 1.0)
 
 
 def look(places: Directories) -> Sight:

@@ -90,6 +90,7 @@ def _questions(commands: Commands) -> None:
         "--from", dest="source", metavar="PEER|ADDRESS", help="who sends it, if not this machine"
     )
     explain.add_argument("--port", metavar="PORT", help="tcp/80, udp/53 or icmp, as in a rule")
+    explain.add_argument("--probe", action="store_true", help="really send something from here, and listen")
     _json(explain)
 
 

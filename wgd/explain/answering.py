@@ -69,16 +69,22 @@ def calls_were_never_answered(leg: Leg) -> Finding | None:
     peer = leg.peer
     if peer is None or peer.last_handshake or not peer.sent:
         return None
-    ours = " ".join(our_key(leg)) or "this machine's public key"
-    psk = ", and the same preshared key" if peer.preshared_key else ""
     return Finding(
         f"{leg.name} has never answered: {size(peer.sent)} sent to {leg.place}, nothing received",
-        Mend(
-            f"it must listen on that port, let UDP in, have the key {in_base64(peer.public_key)} and list "
-            f"this machine by its own{psk}; compare",
-            (f"wg show {leg.device}", ours),
-            host=leg.name,
-        ),
+        what_to_compare(leg),
+    )
+
+
+def what_to_compare(leg: Leg) -> Mend:
+    """Whatever makes a peer stay silent looks the same from here."""
+    ours = " ".join(our_key(leg)) or "this machine's public key"
+    its = in_base64(leg.peer.public_key) if leg.peer else ""
+    psk = ", and the same preshared key" if leg.peer and leg.peer.preshared_key else ""
+    return Mend(
+        f"it must listen on that port, let UDP in, have the key {its} and list this machine by its own{psk}; "
+        "compare",
+        (f"wg show {leg.device}", ours),
+        host=leg.name,
     )
 
 

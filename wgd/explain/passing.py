@@ -8,6 +8,7 @@ from wgd.explain.belonging import beyond, up_to_the_peer
 from wgd.explain.leg import quoted, restored, word
 from wgd.explain.passage import Passage
 from wgd.explain.permitting import RULES, of_interface, rule_for
+from wgd.explain.routing import other_route_wins, route_is_missing, route_is_switched_off
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.sysctl import ALL_IPV6, forwarding_path
 
@@ -127,9 +128,10 @@ def way_back_is_another(passage: Passage) -> Finding | None:
     came = passage.incoming
     if came.way.leads and came.way.device == came.port:
         return None
-    mend = restored(passage.sight) if came.owner and came.owner.peer.routes else Mend("see", ("ip route",))
+    found = route_is_switched_off(came) or route_is_missing(came) or other_route_wins(came)
     return Finding(
-        f"answers to {came.address} would leave by {came.way.device or 'nothing'}, not by {came.port}", mend
+        f"answers to {came.address} would leave by {came.way.device or 'nothing'}, not by {came.port}",
+        found.mend if found else Mend("see", ("ip route",)),
     )
 
 

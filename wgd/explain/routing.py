@@ -69,11 +69,14 @@ def other_route_wins(leg: Leg) -> Finding | None:
             f"{leg.address} leads {_where(leg)}: a rule or table of policy routing comes before {leg.device}",
             Mend("see which", ("ip rule",)),
         )
-    here = f": this machine is in {winner.destination} itself" if _is_connected(leg, winner) else ""
+    connected = _is_connected(leg, winner)
+    here = f": this machine is in {winner.destination} itself" if connected else ""
     narrow = f"{leg.address}/{leg.address.max_prefixlen}"
     return Finding(
         f"{leg.address} leads {_where(leg)}, by {winner.destination}, before {mine.destination}{here}",
-        Mend(f'add "{narrow}" to allowed_ips of {leg.name}, or take the other route away', file=leg.file),
+        Mend(f'add "{narrow}" to allowed_ips of {leg.name}', file=leg.file)
+        if connected
+        else Mend("take it away", (f"ip route delete {winner.destination} dev {winner.device}",)),
     )
 
 

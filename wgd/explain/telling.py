@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wgd.explain.journey import broken
+from wgd.explain.probing import PROBE
 from wgd.explain.sight import Asked
 from wgd.explain.steps import Mark, Mend, Step
 from wgd.terminal import BOLD, GREEN, RED, YELLOW, Page, plain
@@ -42,13 +43,14 @@ def _step_value(step: Step) -> dict[str, Any]:
 
 
 def render(asked: Asked, way: Sequence[Step], page: Page) -> str:
-    """A line a step, and below them what to do about the first that is wrong; if none is, about those of
-    which nothing can be known."""
+    """A line a step, and below them what to do about the first that is wrong and about what a probe found; if
+    nothing is, about those of which nothing can be known."""
     wrong = broken(way)
     lines = [page.paint(plain(_title(asked)), BOLD)]
     for step in way:
         lines.append(_line(step, page))
-    told = [wrong] if wrong is not None else [step for step in way if step.mark is Mark.UNKNOWN]
+    told = [step for step in way if step is wrong or (step.name == PROBE and step.mark is Mark.WRONG)]
+    told = told or [step for step in way if step.mark is Mark.UNKNOWN]
     for step in told:
         if step.mend is not None:
             lines += ["", *_mend(step, step.mend, page)]
