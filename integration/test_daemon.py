@@ -263,6 +263,22 @@ def test_a_death_changes_nothing_and_the_next_start_repairs_nothing(machine: Mac
     assert "wg set" not in machine.log.read_text()
 
 
+@pytest.mark.once
+def test_the_log_says_what_changed_and_why_also_when_nobody_runs(machine: Machine) -> None:
+    machine.host.write(FILE, INTERFACE + LAPTOP.replace('0.2/32"', '0.2/32", "webcams"'))
+    assert machine.settles("laptop")
+    assert until(lambda: machine.host.wgd("plan").returncode == 0)
+    machine.host.run("ip", "route", "delete", "10.11.12.0/24")
+    assert machine.says("10.11.12.0/24 dev wg0 was missing")
+    machine.stop(signal.SIGKILL)
+    said = machine.host.wgd("log").stdout
+    started, saved, repaired = (
+        said.index(text) for text in ("the daemon started", "saved: wg0.toml", "was missing, restored")
+    )
+    assert started < saved < repaired
+    assert "wg set wg0 peer" in said[saved:repaired] and "ip route" in said[repaired:]
+
+
 def test_a_term_signal_leaves_the_network_up(machine: Machine) -> None:
     before = machine.host.snapshot()
     assert machine.stop() == 0

@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,11 @@ import structlog
 
 from wgd import log
 from wgd.config.document import Config
+from wgd.config.snapshot import differing
 from wgd.edit import edit_plan
 from wgd.endpoints import to_ask_again
 from wgd.errors import ConfigError, KernelError
+from wgd.history import entry
 from wgd.kernel.linux import LinuxKernel
 from wgd.mending import Mending, at_rest
 from wgd.model import Plan, Report, State
@@ -35,6 +38,7 @@ from wgd.sources import dns, lock, notify
 from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.firewalls import Firewalls
+from wgd.sources.historyfile import append
 from wgd.sources.netlink import NetlinkEvents
 from wgd.sources.statusfile import recent_repairs
 from wgd.sources.trials import take_request
@@ -86,6 +90,8 @@ class Daemon:
         self._teller, self._telling = Teller(directories.run, Firewalls(self._kernel.others.read)), Telling()
         self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
         self._took, self._told_for = 0.0, -1
+        self._known: Mapping[str, bytes] | None = None
+        self._said: list[str] = []
         self._tidy_next = time.monotonic() + TIDY
 
     def run(self) -> None:
@@ -220,7 +226,7 @@ class Daemon:
         request = take_request(self._directories.run) if everything else None
         self._loaded = self._files.load(time.time(), now, self._touched(everything, now), request)
         self._teller.files(self._loaded)
-        self._teller.trial(self._loaded)
+        self._said += self._teller.trial(self._loaded)
 
     def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
@@ -234,8 +240,10 @@ class Daemon:
         if not deletes_more(done):
             self._accept()
         self._teller.in_the_way(self._loaded, done)
-        for line in self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time()):
+        mended = self._mending.passed(done, self._events.suspects.take(), time.monotonic(), time.time())
+        for line in mended:
             self._log.warning(line)
+        self._keep_history(done, mended)
         if not at_rest(done) and done.outcomes:
             self._log.warning(
                 "did not converge", left=len(done.residue.changes), again_in=f"{self._pacer.backoff():.0f} s"
@@ -250,6 +258,21 @@ class Daemon:
                 self._loaded = replace(self._loaded, trial=None)
         except OSError as error:
             self._log.error(f"{self._directories.state} cannot keep the accepted copies: {error.strerror}")
+
+    def _keep_history(self, done: Report, mended: list[str]) -> None:
+        """What `wgd log` shows."""
+        before, self._known = self._known, self._loaded.files
+        changed = differing(before, self._known) if before is not None else ()
+        saved = [name for name in changed if before and before.get(name) != self._known.get(name)]
+        reasons = [*self._said, *mended] if before is not None else ["the daemon started", *self._said]
+        self._said = []
+        kept = entry(time.time(), saved, reasons, done.outcomes)
+        if kept is None:
+            return
+        try:
+            append(self._directories.state, kept)
+        except OSError as error:
+            self._log.error(f"{self._directories.state} cannot keep the history: {error.strerror}")
 
     # What can wait until nothing else is due.
 

@@ -70,11 +70,11 @@ class Teller:
         if not loaded.problems:
             self._log.info("the files are all right")
 
-    def trial(self, loaded: Loaded) -> None:
-        """What has become of a trial, if that is another thing than before."""
+    def trial(self, loaded: Loaded) -> list[str]:
+        """What has become of a trial, if that is another thing than before; returns what it told."""
         (before, refused), self._trial = self._trial, (loaded.trial, loaded.refused)
         if (before, refused) == self._trial:
-            return
+            return []
         value = trials.told(loaded.trial, loaded.refused, time.time())
         lines = trial_lines(value, time.time())
         if before and value is None and before.phase is not Phase.CONFIRMED:
@@ -82,6 +82,7 @@ class Teller:
         went_wrong = value and (value["refused"] or value["state"] == Phase.RETURNED)
         for line in lines:
             (self._log.error if went_wrong else self._log.info)(line)
+        return lines
 
     def in_the_way(self, loaded: Loaded, done: Report) -> None:
         """The conflicts, and the interfaces that nobody explains."""

@@ -84,6 +84,9 @@ def _questions(commands: Commands) -> None:
     status.add_argument("--sort", choices=("name", "handshake", "traffic"), help="the peers, by this")
     status.add_argument("--watch", action="store_true", help="draw it again each second, until ^C")
     _json(status)
+    log = _command(commands, "log", "log:log", "show what changed, when and why")
+    log.add_argument("--since", metavar="TIME", help="30m, 2h, 7d (ago), or 2030-01-31T12:00")
+    _json(log)
     explain = _command(commands, "explain", "explain:explain", "say where a packet goes, and what stops it")
     explain.add_argument("address", metavar="ADDRESS", help="where the packet wants to go")
     explain.add_argument(
