@@ -64,7 +64,8 @@ class Terminal:
         os.write(self._end, keys)
 
     def ended(self) -> int:
-        self.until(b"nothing says this")
+        if not self.until(LEAVE):
+            os.kill(self.pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self._end)
         return status

@@ -17,6 +17,7 @@ from wgd.errors import UsageError
 
 EVERY = 1.0
 """Seconds from one drawing to the next."""
+ENDING = (signal.SIGINT, signal.SIGTERM)
 _ENTER, _LEAVE = "\033[?1049h\033[?25l", "\033[?25h\033[?1049l"
 _BEGIN, _END = "\033[?2026h\033[H", "\033[J\033[?2026l"
 """A whole frame at once, where the terminal knows that; else it is one write, each line over the old one."""
@@ -45,7 +46,8 @@ def frame(text: str, rows: int) -> str:
 @contextmanager
 def _screen() -> Iterator[None]:
     """The other screen; left again whatever ends us."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell has started us in the background, with ^C ignored.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     _write(_ENTER)
     try:
         yield
@@ -53,7 +55,8 @@ def _screen() -> Iterator[None]:
         pass
     finally:
         _write(_LEAVE)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _write(text: str) -> None:
