@@ -11,6 +11,7 @@ import pytest
 from integration.lab import CAMERA, Lab
 from integration.packets import arriving, pinging, settled
 from integration.seed import seed_config
+from integration.test_daemon import until
 
 SPOKE_2 = "172.27.0.3"
 STREAM = """
@@ -84,17 +85,26 @@ NARROWER = {
 def test_a_stream_of_replies_stops_with_its_rule(lab: Lab, keys: dict[str, str], rules: str) -> None:
     """And what goes on being allowed loses nothing."""
     with streaming(lab), arriving(lab.spoke_1, stream=WATCHED) as counts:
-        assert counts()["stream"] > 5
+        assert until(lambda: counts()["stream"] > 5)
         with pinging(lab.spoke_1, SPOKE_2):
             hub(lab, keys, rules)
             before = counts()["stream"]
             assert counts()["stream"] == before
 
 
+def test_a_plan_says_which_connections_would_end(lab: Lab, keys: dict[str, str]) -> None:
+    with streaming(lab):
+        text = seed_config("hub-1", keys).replace(RULE, NARROWER["another target"])
+        lab.hub_1.write("/etc/wgd/wg0.toml", text)
+        told = [line for line in lab.hub_1.wgd("plan").stdout.splitlines() if line.startswith("conntrack")]
+    assert [line for line in told if "--orig-src 172.27.0.2 --reply-src 10.11.12.7 --proto 17" in line]
+    assert all("--reply-src 10.11.12.7" in line for line in told), "the ping to it ends, too; nothing else"
+
+
 def test_but_for_the_entry_it_would_run_on(lab: Lab) -> None:
     """What deleting entries is for: without its rule, the stream of replies passes."""
     with streaming(lab), arriving(lab.spoke_1, stream=WATCHED) as counts:
-        assert counts()["stream"] > 5
+        assert until(lambda: counts()["stream"] > 5)
         lab.hub_1.nft(
             "flush chain inet wgd forward-wg0\n"
             "add rule inet wgd forward-wg0 ct direction reply ct state established,related accept\n"

@@ -80,6 +80,7 @@ class FakeKernel:
             "route": lambda: self._routes.values(),
             "nftables": self.nft.everything,
             "policy": lambda: self._policies,
+            "connection": lambda: self.connections,
             "sysctl": lambda: (Sysctl(p, v, self._notes.get(p)) for p, v in self._sysctls.items()),
         }
         return tuple(tables[kind]())
@@ -117,7 +118,7 @@ class FakeKernel:
             case NftElements():
                 self.nft.change_elements(op.edits)
             case Revoke():
-                self.connections = {one for one in self.connections if not op.allowed.forbids(one)}
+                self.connections = self.connections.difference(op.connections)
             case LinkCreate():
                 self.add_link(op.name, USERSPACE if op.userspace else KERNEL, op.mtu or 1420, OURS)
             case LinkSet():

@@ -8,8 +8,11 @@ from ipaddress import ip_address
 import pytest
 
 from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, peer, run, side
-from wgd.config.document import Config, Forward, Forwarding, PortRange
-from wgd.reconcile import observe
+from tests.fake import FakeKernel
+from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange
+from wgd.errors import KernelError
+from wgd.model import Outcome
+from wgd.reconcile import observe, reconcile
 from wgd.revoking import Connection, Revoke, allowed
 
 CAMERA, ONE, TWO, PHONE, ELSEWHERE = "10.11.12.7", "172.27.0.2", "172.27.0.3", "172.27.0.9", "203.0.113.9"
@@ -81,8 +84,60 @@ def test_it_goes_after_the_rules() -> None:
     kernel = machine()
     run(kernel, config(replace(HUB, forwards=(Forward(side("any"), side("any")),))))
     kernel.recover()
+    kernel.connections = {connection(ONE, TWO)}
     run(kernel, config(HUB))
     assert isinstance(kernel.ran[-1], Revoke) and len(kernel.ran) > 1
+
+
+BARE = connection(ONE, CAMERA)
+NOT_CONCERNED = {
+    "disguised already": BARE._replace(bare=False),
+    "elsewhere": connection(ONE, ELSEWHERE),
+    "from the LAN": connection("10.0.0.9", CAMERA),
+    "to the tunnel": connection("10.0.0.9", ONE),
+    "in IPv6": connection("fd00::2", "fd00::3"),
+}
+
+
+@pytest.mark.parametrize("other", NOT_CONCERNED.values(), ids=NOT_CONCERNED)
+def test_what_was_born_while_masquerading_was_missing_goes_when_it_is_back(other: Connection) -> None:
+    kernel = machine()
+    run(kernel, config(SPOKE_2))
+    kernel.nft.run(tuple(f"{verb} chain inet wgd masquerade-wg0" for verb in ("flush", "delete")))
+    kernel.connections = {BARE, other}
+    kernel.recover()
+    assert run(kernel, config(SPOKE_2)).converged
+    assert kernel.connections == {other}
+    assert kernel.ran[-1] == Revoke(refs=kernel.ran[-1].refs, connections=(BARE,))
+
+
+def test_masquerading_to_anywhere_concerns_what_leaves_by_its_device() -> None:
+    kernel = machine()
+    run(kernel, config(replace(SPOKE_2, masquerades=())))
+    kernel.connections = {connection(ONE, ELSEWHERE), BARE, connection(ONE, TWO)}
+    run(kernel, config(replace(SPOKE_2, masquerades=(Masquerade("eth0", side("any")),))))
+    assert kernel.connections == {BARE, connection(ONE, TWO)}
+
+
+def test_nothing_is_told_where_nothing_ends() -> None:
+    kernel = machine()
+    run(kernel, config(replace(HUB, forwards=(Forward(side("any"), side("any")),))))
+    kernel.connections = {connection(ONE, CAMERA)}
+    report = run(kernel, config(HUB))
+    assert report.outcomes and not any(isinstance(one.op, Revoke) for one in report.outcomes)
+
+
+def test_it_is_told_that_connections_could_not_be_read() -> None:
+    class Deaf(FakeKernel):
+        def dump(self, kind: str) -> tuple[object, ...]:
+            if kind == "connection":
+                raise KernelError("read connections", 1, "as asked")
+            return super().dump(kind)
+
+    told: list[Outcome] = []
+    report = reconcile(Deaf(), config(HUB), {}, NOW, watch=told.append)
+    assert "as asked" in str(told[-1].error) and report.outcomes[-1] == told[-1]
+    assert told[-1].op.commands() == ("conntrack --list",)
 
 
 def many(count: int) -> Config:

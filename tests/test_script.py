@@ -13,6 +13,7 @@ from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRan
 from wgd.kinds.route import RouteSet
 from wgd.plan import make_plan
 from wgd.reconcile import observe
+from wgd.revoking import Connection, Revoke
 from wgd.script import render_outcome, render_plan, render_rules
 from wgd.terminal import Page
 
@@ -143,6 +144,17 @@ def test_the_internet_is_told_in_short() -> None:
     wanted = config(replace(HUB, forwards=(Forward(side("spoke-1", peers=("spoke-1",)), side("internet")),)))
     (line,) = render_rules(wanted, observe(machine(), {}, NOW), Page()).splitlines()[1:]
     assert " more" in line and len(line) < 300
+
+
+def test_a_plan_tells_which_connections_end() -> None:
+    ending = Revoke(refs=(), connections=(Connection(4, 0x0A000001, 0x0A000002, 6, 80),))
+    seen = observe(machine(), {}, NOW)
+    plan = make_plan(config(HUB), seen)
+    told = render_plan(
+        replace(plan, ops=(*plan.ops, ending)), report.status(config(HUB), seen, plan), Page()
+    ).splitlines()
+    at = told.index("# connections that the rules no longer allow, or no longer leave as they are, end")
+    assert told[at + 1] == ending.commands()[0]
 
 
 def test_an_outcome_shows_its_commands_and_why_they_failed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import cast
 
 from wgd.config.document import Config
 from wgd.errors import KernelError
@@ -16,7 +17,7 @@ from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
-from wgd.revoking import revocation
+from wgd.revoking import Connection, Revoke, judge
 
 ROUNDS = 3
 """An op can take other objects along (an address its routes): the rounds after the first set them again."""
@@ -104,10 +105,28 @@ def reconcile(
             break
         outcomes += done
         seen, plan = look()
-    revoking = revocation(outcomes, config, seen)
-    if revoking:
-        outcomes += apply(kernel, Plan(ops=(revoking,)), watch)
+    outcomes += _revoke(kernel, [outcome.op for outcome in outcomes if outcome.ok], config, seen, watch)
     return Report(first, outcomes, plan, seen)
+
+
+def _revoke(
+    kernel: Kernel, done: Sequence[Op], config: Config, seen: State, watch: Callable[[Outcome], None] | None
+) -> tuple[Outcome, ...]:
+    """Ends what the rules no longer allow once they stand."""
+    try:
+        ending = revocation(kernel, done, config, seen)
+    except KernelError as error:
+        outcome = Outcome(Revoke(refs=(), connections=()), error=str(error))
+        if watch:
+            watch(outcome)
+        return (outcome,)
+    return apply(kernel, Plan(ops=(ending,)), watch) if ending else ()
+
+
+def revocation(kernel: Kernel, ops: Iterable[Op], config: Config, seen: State) -> Revoke | None:
+    """What ops make end besides, of the connections that there are now. Raises KernelError."""
+    found = judge(ops, config, seen)
+    return found.ends(cast("Iterable[Connection]", kernel.dump("connection"))) if found else None
 
 
 def deletes_more(report: Report) -> bool:

@@ -1,8 +1,11 @@
-"""Which connections the rules no longer allow, once they have become narrower. Pure.
+"""Which connections the rules no longer allow, or no longer leave as they are. Pure.
 
 Each packet of a connection's own direction meets the rules, but its replies pass whatever these say: what a
 camera streams as a reply would run on for ever. So the kernel's entries of such connections are deleted once
 the rules stand: then the next packet is one of a new connection, which the rules judge.
+
+What is masqueraded is decided with the first packet of a connection. One that was born while that rule was
+missing would keep its bare address, to which nobody answers: once the rule stands, its entry goes as well.
 
 An entry names no device, so that it is judged by its addresses and ports alone, and rather kept than deleted.
 Connections of this machine itself are not forwarded and never concerned.
@@ -12,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import ClassVar, NamedTuple
 
 from wgd import ground, prefixes
 from wgd.config.document import Config, Forwarding, IPNetwork
-from wgd.flows import flows, guard
-from wgd.kinds.nftables import NftElements, NftTransaction
+from wgd.flows import disguises, flows, guard
+from wgd.kinds.nftables import DISGUISING, NftElements, NftTransaction
 from wgd.meaning import Flow
-from wgd.model import Op, Outcome, Ref, Stage, State
+from wgd.model import Op, Ref, Stage, State
 from wgd.prefixes import Ranges
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
@@ -27,13 +31,16 @@ _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
 
 class Connection(NamedTuple):
     """As it is forwarded: who opened it, and where it leads behind any translation. `protocol` is the
-    number of IP's; `port` the target's, 0 where there are none."""
+    number of IP's; `port` the target's, 0 where there are none. `bare`: the target sees the source's own
+    address. `entry` is what the kernel knows it by."""
 
     version: int
     source: int
     target: int
     protocol: int
     port: int
+    bare: bool = True
+    entry: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +127,94 @@ def _single(networks: Sequence[IPNetwork]) -> int | None:
     return int(networks[0].network_address)
 
 
+class Masked(NamedTuple):
+    """What masquerading concerns: from one of these addresses to one of those."""
+
+    version: int
+    sources: Ranges
+    targets: Ranges
+
+    def misses(self, one: Connection) -> bool:
+        """Whether it should be disguised, and is not."""
+        ends = ((self.sources, one.source), (self.targets, one.target))
+        return (
+            one.bare
+            and one.version == self.version
+            and all(prefixes.intersection(ranges, ((end, end),)) for ranges, end in ends)
+        )
+
+
+def masked(config: Config, seen: State) -> tuple[Masked, ...]:
+    """What the config's masquerading concerns, where the routes lead as they do."""
+    found, grounds = [], ground.Surveyor().survey(config)
+    for one in disguises(config):
+        here = grounds[one.version]
+        wanted = (
+            prefixes.ranges(one.networks, one.version) if one.networks else prefixes.everything(one.version)
+        )
+        ways = ground.leads(wanted, one.version, ground.by_length(seen.of("route").values()))
+        sources = prefixes.union(here.own[one.interface], here.behind[one.interface])
+        found.append(Masked(one.version, sources, ways.get(one.out, ())))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke(Op):
-    """Delete the entries of forwarded connections that are not allowed."""
+    """Delete the kernel's entries of connections, so that the rules judge their next packets as new ones;
+    none: they could not be read."""
 
     stage: ClassVar[Stage] = Stage.RULES
-    allowed: Allowed
+    connections: tuple[Connection, ...]
 
     def commands(self) -> tuple[str, ...]:
-        return ("conntrack --delete  # of connections that the rules no longer allow",)
+        return tuple(map(_command, self.connections)) or ("conntrack --list",)
 
 
-def revocation(outcomes: Iterable[Outcome], config: Config, seen: State) -> Revoke | None:
-    """What is to be done after these, if rules were replaced or something was taken out of a set."""
-    refs = {ref for outcome in outcomes if outcome.ok for ref in _narrowed(outcome.op)}
-    return Revoke(refs=tuple(sorted(refs, key=str)), allowed=allowed(config, seen)) if refs else None
+def _command(one: Connection) -> str:
+    size = 4 if one.version == 4 else 16
+    source, target = (ip_address(address.to_bytes(size)) for address in (one.source, one.target))
+    port = f" --reply-port-src {one.port}" if one.port else ""
+    of = f"--orig-src {source} --reply-src {target} --proto {one.protocol}{port}"
+    return f"conntrack --delete --family ipv{one.version} {of}"
 
 
-def _narrowed(op: Op) -> Iterable[Ref]:
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who ends after ops on these objects: what is not `allowed` (None: that has not changed), and what is
+    bare though it should be `masked`."""
+
+    refs: tuple[Ref, ...]
+    allowed: Allowed | None
+    masked: tuple[Masked, ...]
+
+    def ends(self, connections: Iterable[Connection]) -> Revoke | None:
+        """The op that ends those of them; None: nobody does."""
+        ending = tuple(filter(self._ends, connections))
+        return Revoke(refs=self.refs, connections=ending) if ending else None
+
+    def _ends(self, one: Connection) -> bool:
+        forbidden = self.allowed is not None and self.allowed.forbids(one)
+        return forbidden or any(mask.misses(one) for mask in self.masked)
+
+
+def judge(ops: Iterable[Op], config: Config, seen: State) -> Judge | None:
+    """Who has to look at the connections after these ops; None: nobody, since they narrow no rules."""
+    touched = {ref for op in ops for ref in _touched(op)}
+    narrowed = {ref for ref in touched if not str(ref.key).startswith(DISGUISING)}
+    if not touched:
+        return None
+    return Judge(
+        tuple(sorted(touched, key=str)),
+        allowed(config, seen) if narrowed else None,
+        masked(config, seen) if narrowed != touched else (),
+    )
+
+
+def _touched(op: Op) -> Iterable[Ref]:
     """Rules that were replaced may have been narrowed."""
     if isinstance(op, NftElements):
         return op.refs if any(edit.remove for edit in op.edits) else ()
     if isinstance(op, NftTransaction) and not op.deletes:
-        start = guard("")
-        return [ref for ref in op.refs if isinstance(ref.key, str) and ref.key.startswith(start)]
+        starts = (guard(""), DISGUISING)
+        return [ref for ref in op.refs if isinstance(ref.key, str) and ref.key.startswith(starts)]
     return ()

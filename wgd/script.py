@@ -12,7 +12,8 @@ from wgd.findings import findings, outcome_lines
 from wgd.flows import Disguise, disguises, entries, flows
 from wgd.ground import Place
 from wgd.meaning import HERE, Flow
-from wgd.model import Outcome, Plan, Stage, State
+from wgd.model import Op, Outcome, Plan, Stage, State
+from wgd.revoking import Revoke
 from wgd.terminal import BOLD, DIM, YELLOW, Page, plain, several
 
 SHOWN = 8
@@ -35,11 +36,22 @@ def render_plan(plan: Plan, status: Mapping[str, Any], page: Page, *, whole: boo
     """What would be done, in order, then what cannot be done and what is left alone, as `status` tells it.
     Without `whole` only the first of many commands of a sort are told."""
     lines = [] if plan.ops else ["# nothing to do" if plan.in_sync else "# nothing can be done"]
-    for (deletes, stage), ops in itertools.groupby(plan.ops, lambda op: (op.deletes, op.stage)):
-        lines.append(page.paint(f"# {STAGES[stage]}{', no longer wanted' if deletes else ''}", DIM))
+    for (deletes, stage), ops in itertools.groupby(plan.ops, lambda op: (op.deletes, _stage(op))):
+        lines.append(page.paint(f"# {_title(deletes, stage)}", DIM))
         commands = [plain(command) for op in ops for command in op.commands()]
         lines += _first(commands, "command", page, whole)
     return "\n".join(lines + findings({**status, "drift": []}, page))
+
+
+def _stage(op: Op) -> Stage | None:
+    """None: what ends once all else is done."""
+    return None if isinstance(op, Revoke) else op.stage
+
+
+def _title(deletes: bool, stage: Stage | None) -> str:
+    if stage is None:
+        return "connections that the rules no longer allow, or no longer leave as they are, end"
+    return f"{STAGES[stage]}{', no longer wanted' if deletes else ''}"
 
 
 def _first(lines: Sequence[str], what: str, page: Page, whole: bool) -> Iterable[str]:

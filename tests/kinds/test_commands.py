@@ -18,7 +18,7 @@ from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
 from wgd.nftset import SetEdit
-from wgd.revoking import Allowed, Revoke
+from wgd.revoking import Connection, Revoke
 
 PEER = base64.b64encode(key("a")).decode()
 CAMERAS = (Route(network("10.11.12.0/24"), "wg0"), Route(network("fd00::/64"), "wg0", 1024))
@@ -117,8 +117,15 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
         ("ip -6 rule delete pref 120 iif eth0 fwmark 0/0x1000000 blackhole protocol 119",),
     ),
     (
-        Revoke(refs=(), allowed=Allowed(frozenset(), {}, {}, {}, {})),
-        ("conntrack --delete  # of connections that the rules no longer allow",),
+        Revoke(
+            refs=(),
+            connections=(Connection(4, 0x0A000001, 0x0A000002, 6, 80), Connection(6, 1, 2, 58, 0)),
+        ),
+        (
+            "conntrack --delete --family ipv4 --orig-src 10.0.0.1 --reply-src 10.0.0.2 --proto 6"
+            " --reply-port-src 80",
+            "conntrack --delete --family ipv6 --orig-src ::1 --reply-src ::2 --proto 58",
+        ),
     ),
     (
         NftElements(

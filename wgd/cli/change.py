@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 import time
@@ -13,10 +14,10 @@ from wgd.cli import beside
 from wgd.cli.machine import Machine, here
 from wgd.cli.output import Exit, complain, page, show, show_json
 from wgd.config.document import Config
-from wgd.errors import UsageError
+from wgd.errors import KernelError, UsageError
 from wgd.kinds.link import Link
 from wgd.model import OURS, Outcome, Report
-from wgd.reconcile import deletes_more, failures, reconcile
+from wgd.reconcile import deletes_more, failures, reconcile, revocation
 from wgd.render import render_result
 from wgd.sources import lock
 from wgd.sources.files import Loaded, accept
@@ -27,14 +28,19 @@ from wgd.trial import final
 
 def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
     """Show the difference as commands; change nothing."""
-    sight = (machine or here(options)).look()
+    machine = machine or here(options)
+    sight = machine.look()
+    planned = sight.plan
+    with contextlib.suppress(KernelError):  # what ends besides is worth no failure
+        if ending := revocation(machine.kernel, planned.ops, sight.loaded.config, sight.seen):
+            planned = dataclasses.replace(planned, ops=(*planned.ops, ending))
     if options.json:
         rest = {name: sight.value[name] for name in ("problems", "obstacles", "warnings")}
-        show_json(report.plan_value(sight.plan) | rest)
+        show_json(report.plan_value(planned) | rest)
     else:
         whole = not sys.stdout.isatty()
         show(script.render_rules(sight.loaded.config, sight.seen, page(), whole=whole))
-        show(script.render_plan(sight.plan, sight.value, page(), whole=whole))
+        show(script.render_plan(planned, sight.value, page(), whole=whole))
     return beside.status_exit(sight.value)
 
 

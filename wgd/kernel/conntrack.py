@@ -1,10 +1,11 @@
-"""The kernel's entries of connections: which there are, and deleting some. Codec and errand in one.
+"""The kernel's entries of connections: which there are, and deleting some. Codec and errands in one.
 
 An entry that went by itself meanwhile is as good as deleted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from errno import ENOENT
 from struct import Struct
 
@@ -32,8 +33,9 @@ def connection(message: bytes) -> Connection | None:
         return None
     original, reply = (attributes(has[way]) for way in (_ORIGINAL, _REPLY))
     protocol = attributes(reply[_PROTOCOL])
-    source, _ = _ADDRESSES[version]
+    source, target = _ADDRESSES[version]
     opened_by, led_to = (attributes(way[_IP])[source] for way in (original, reply))
+    seen_as = attributes(reply[_IP])[target]
     port = protocol.get(_SOURCE_PORT, bytes(2))
     return Connection(
         version,
@@ -41,25 +43,29 @@ def connection(message: bytes) -> Connection | None:
         int.from_bytes(led_to),
         protocol[_NUMBER][0],
         _PORT.unpack(port)[0],
+        opened_by == seen_as,
+        _named(message[0], has),
     )
 
 
-def deletion(message: bytes) -> Request:
-    """The request that deletes just this entry."""
-    has = attributes(message, HEADER.size)
-    body = HEADER.pack(message[0], 0, 0) + attribute(_ORIGINAL | NESTED, has[_ORIGINAL])
-    for kind in (_ID, _ZONE):
-        if kind in has:
-            body += attribute(kind, has[kind])
-    return Request(DELETE, 0, body)
+def _named(family: int, has: Mapping[int, bytes]) -> bytes:
+    """What a request says that is about just this entry."""
+    body = HEADER.pack(family, 0, 0) + attribute(_ORIGINAL | NESTED, has[_ORIGINAL])
+    return body + b"".join(attribute(kind, has[kind]) for kind in (_ID, _ZONE) if kind in has)
+
+
+def connections() -> list[Connection]:
+    """All there are. Raises KernelError."""
+    with Netlink(netlink.NETFILTER) as kernel:
+        told = kernel.dump("read connections", GET, HEADER.pack(0, 0, 0)).bodies
+    return [one for one in map(connection, told) if one is not None]
 
 
 def revoke(op: Revoke) -> None:
-    """Deletes what the op does not allow. Raises KernelError."""
+    """Deletes their entries. Raises KernelError."""
+    requests = [Request(DELETE, 0, one.entry) for one in op.connections]
     with Netlink(netlink.NETFILTER) as kernel:
-        found = kernel.dump("read connections", GET, HEADER.pack(0, 0, 0)).bodies
-        forbidden = [one for one in found if (about := connection(one)) and op.allowed.forbids(about)]
-        refused = kernel.batch("delete connections", [*map(deletion, forbidden)]) if forbidden else {}
+        refused = kernel.batch("delete connections", requests)
     for refusal in refused.values():
         if refusal.errno != ENOENT:
             raise KernelError("delete connections", refusal.errno, refusal.text)

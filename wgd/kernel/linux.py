@@ -56,6 +56,7 @@ class LinuxKernel:
             "sysctl": lambda: sysctl.dump(self._sysctls),
             "nftables": self._table.everything,
             "policy": policy.rules,
+            "connection": conntrack.connections,
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
             LinkCreate: self._create_link,

@@ -32,6 +32,8 @@ from wgd.writer import Writer
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
 INPUT = "type filter hook input priority filter; policy accept;"
+DISGUISING = "masquerade-"
+"""How the chain begins that masquerades what comes from an interface."""
 GATED = "type filter hook prerouting priority mangle; policy accept;"
 CLAMP = "type filter hook forward priority mangle; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
@@ -111,7 +113,7 @@ class NftablesKind(Kind[Spec]):
                 yield _chain(gate(name), GATED, marking([(None, name)]))
             masked = [masquerade(d) for d in disguised if d.interface == name]
             if masked:
-                yield _chain(f"masquerade-{name}", POSTROUTING, masked)
+                yield _chain(f"{DISGUISING}{name}", POSTROUTING, masked)
             clamps = interface.clamp_mss
             if clamps or (clamps is None and leads_out(config, seen, name)):
                 yield _chain(f"clamp-{name}", CLAMP, clamping(name))
@@ -163,7 +165,7 @@ class NftablesKind(Kind[Spec]):
     def interface(self, spec: Spec) -> str | None:
         if isinstance(spec, NamedSet):
             return rules.interface_of(spec.name)
-        for prefix in (guard(""), door(""), "masquerade-", "clamp-", gate("")):
+        for prefix in (guard(""), door(""), DISGUISING, "clamp-", gate("")):
             if spec.name.startswith(prefix):
                 return spec.name.removeprefix(prefix)
         return None
