@@ -27,7 +27,7 @@ _DIGEST = re.compile(r"#([0-9a-f]{12})$")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9/\\_.-]*")
 _VERDICTS = re.compile(
     r".*\b(accept|drop|masquerade|snat ip6? to [0-9a-f.:]+|maxseg size set rt mtu"
-    r"|mark set meta mark \| 0x[0-9a-f]+)"
+    r"|mark set meta mark \| 0x[0-9a-f]+|log prefix \"[a-zA-Z0-9_.: -]+\")"
 )
 _LONGEST_COMMENT = 128
 

@@ -62,6 +62,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
         fwmark=draw(st.sampled_from((0, 7))),
         enabled=draw(st.integers(0, 5)) > 0,
         fail_closed=bool(forwards) and draw(st.integers(0, 2)) == 0,
+        log_drops=draw(st.booleans()),
         clamp_mss=draw(st.sampled_from((None, None, True, False))),
         peers=tuple(peers),
         forwards=tuple(forwards),

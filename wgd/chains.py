@@ -14,28 +14,32 @@ from wgd.rules import Text
 REPLIES = Text("ct direction reply ct state established,related accept", "replies")
 MARK = 0x1000000
 """The bit in a packet's mark that says that our rules were there when it came in."""
+OFTEN = "5/second burst 10 packets"
+"""Of so many of those that are dropped the kernel's log tells: whoever knocks must not fill the disk."""
 _ERRORS = Text(
     "ct state related meta l4proto { icmp, ipv6-icmp } accept", "ICMP errors of allowed connections"
 )
 _SYN = "tcp flags & (syn | rst) == syn"
 
 
-def passing(name: str, permits: Iterable[Text]) -> Iterator[Text]:
-    """What may pass through the interface, and nothing else."""
+def passing(name: str, permits: Iterable[Text], log: bool = False) -> Iterator[Text]:
+    """What may pass through the interface, and nothing else; `log`: which is told, now and then."""
     yield Text(f'iifname != "{name}" oifname != "{name}" accept', f"not through {name}")
-    yield from _judged(permits)
+    yield from _judged(permits, f"wgd {name} forward: " if log else "")
 
 
-def coming_in(name: str, permits: Iterable[Text]) -> Iterator[Text]:
-    """What may come in to this machine by the interface, and nothing else."""
+def coming_in(name: str, permits: Iterable[Text], log: bool = False) -> Iterator[Text]:
+    """What may come in to this machine by the interface, and nothing else; `log` as above."""
     yield Text(f'iifname != "{name}" accept', f"not through {name}")
-    yield from _judged(permits)
+    yield from _judged(permits, f"wgd {name} input: " if log else "")
 
 
-def _judged(permits: Iterable[Text]) -> Iterator[Text]:
+def _judged(permits: Iterable[Text], prefix: str) -> Iterator[Text]:
     yield REPLIES
     yield _ERRORS
     yield from permits
+    if prefix:
+        yield Text(f'limit rate {OFTEN} counter log prefix "{prefix}"', "tells of what is dropped")
     yield Text("counter drop", "everything else")
 
 

@@ -34,6 +34,7 @@ def _interface(interface: Interface) -> dict[str, object]:
         "forwarding": str(interface.forwarding),
         "clamp_mss": interface.clamp_mss,
         "fail_closed": interface.fail_closed,
+        "log_drops": interface.log_drops,
     }
     return _without_none(section)
 

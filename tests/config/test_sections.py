@@ -410,9 +410,10 @@ def test_every_interface_key_is_read() -> None:
         forwarding = "rules"
         clamp_mss = false
         fail_closed = true
+        log_drops = true
         """
     )
-    assert (interface.clamp_mss, interface.fail_closed) == (False, True)
+    assert (interface.clamp_mss, interface.fail_closed, interface.log_drops) == (False, True, True)
     assert interface.role is Role.HUB
     assert interface.addresses == (ip_interface("172.27.0.1/16"), ip_interface("fd00:27::1/64"))
     assert (interface.listen_port, interface.mtu, interface.fwmark) == (1, MTU_AUTO, 0xCA6C)
@@ -422,7 +423,7 @@ def test_every_interface_key_is_read() -> None:
 def test_defaults() -> None:
     interface = _only(_peer(""))
     assert (interface.role, interface.mtu, interface.fwmark) == (Role.SPOKE, None, 0)
-    assert (interface.clamp_mss, interface.fail_closed) == (None, False)
+    assert (interface.clamp_mss, interface.fail_closed, interface.log_drops) == (None, False, False)
     assert (interface.adopt, interface.enabled, interface.forwarding) == (False, True, Forwarding.UNMANAGED)
     peer = interface.peers[0]
     assert (peer.endpoint, peer.persistent_keepalive, peer.preshared_key, peer.expires) == (

@@ -144,6 +144,17 @@ def test_masquerade_to_any_is_said_aloud() -> None:
     assert texts(wide, "masquerade-wg0") == ['meta nfproto ipv4 iifname "wg0" oifname "wlp0s0f0" masquerade']
 
 
+def test_what_is_dropped_is_told_where_the_file_says_so() -> None:
+    """Before it is dropped, and neither of what passes nor of everything."""
+    told = config(replace(HUB, inputs=(Input(side("any")),), log_drops=True))
+    for chain, where in (("forward-wg0", "forward"), ("input-wg0", "input")):
+        *_, log, drop = texts(told, chain)
+        assert log == f'limit rate 5/second burst 10 packets counter log prefix "wgd wg0 {where}: "'
+        assert drop == "counter drop"
+        quiet = texts(config(replace(HUB, inputs=(Input(side("any")),))), chain)
+        assert [text for text in texts(told, chain) if text != log] == quiet
+
+
 CLAMPED = [
     f'{way} "wg0" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu'
     for way in ("iifname", "oifname")

@@ -133,6 +133,7 @@ class _Assembly:
             strip_after=main.strip_after,
             clamp_mss=main.clamp_mss,
             fail_closed=main.fail_closed,
+            log_drops=main.log_drops,
         )
 
     def _private_key(self) -> Secret | None:

@@ -177,6 +177,7 @@ class Interface:
     kernel's default; 0: "auto". `networks` holds those of `wgd.toml` too. Peers are in file order.
     `strip_after`: seconds of silence after which a hub forgets where a peer was; 0: never. `clamp_mss` None:
     where the rules lead to other devices. `fail_closed`: nothing is forwarded while our rules are missing.
+    `log_drops`: the kernel tells of some of what the rules drop.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Interface:
     strip_after: int = STRIP_AFTER
     clamp_mss: bool | None = None
     fail_closed: bool = False
+    log_drops: bool = False
 
     def peer(self, name: str) -> Peer | None:
         """The peer of that name."""

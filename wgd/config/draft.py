@@ -43,6 +43,7 @@ class InterfaceDraft:
     strip_after: int
     clamp_mss: bool | None
     fail_closed: bool
+    log_drops: bool
 
 
 @dataclass(frozen=True, slots=True)

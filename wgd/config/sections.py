@@ -44,6 +44,7 @@ def interface(table: Table) -> InterfaceDraft:
     strip_after = table.optional("strip_after", values.number(0, 2**31, "a number of seconds"))
     clamp_mss = table.optional("clamp_mss", values.boolean)
     fail_closed = table.optional("fail_closed", values.boolean)
+    log_drops = table.optional("log_drops", values.boolean)
     if strip_after is not None and role is not Role.HUB:
         hint = 'delete the line, or add role = "hub": a spoke keeps the endpoints it was told'
         table.error(table.where / "strip_after", "is for a hub", hint)
@@ -63,6 +64,7 @@ def interface(table: Table) -> InterfaceDraft:
         strip_after=STRIP_AFTER if strip_after is None else strip_after,
         clamp_mss=clamp_mss,
         fail_closed=fail_closed is True,
+        log_drops=log_drops is True,
     )
 
 

@@ -33,6 +33,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "strip_after",
         "clamp_mss",
         "fail_closed",
+        "log_drops",
     ),
     Section.PEER: (
         "public_key",

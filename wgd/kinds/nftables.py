@@ -104,11 +104,11 @@ class NftablesKind(Kind[Spec]):
             if interface.forwarding is Forwarding.RULES:
                 permits, sets = self._written(name, managed, permitted(config, seen, name), inward=False)
                 yield from sets
-                yield _chain(guard(name), FORWARD, passing(name, permits))
+                yield _chain(guard(name), FORWARD, passing(name, permits, interface.log_drops))
             if interface.inputs:
                 permits, sets = self._written(name, managed, entering(config, seen, name), inward=True)
                 yield from sets
-                yield _chain(door(name), INPUT, coming_in(name, permits))
+                yield _chain(door(name), INPUT, coming_in(name, permits, interface.log_drops))
             if interface.fail_closed:
                 yield _chain(gate(name), GATED, marking([(None, name)]))
             masked = [masquerade(d) for d in disguised if d.interface == name]
