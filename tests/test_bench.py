@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as xml
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -16,6 +17,7 @@ from integration.bench.__main__ import BEGIN, END, with_summary
 from integration.bench.events import LOG, NFTABLES, ROUTE, Expected, Heard, complete_at, expected
 from integration.bench.idle import Idle
 from integration.bench.network import Crowd, Edit, Member
+from integration.bench.pages import Pages, faults_of, microseconds
 from integration.bench.picture import Scale, spaced, svg
 from integration.bench.samples import Case, Samples, ratio, spread
 from integration.bench.table import markdown
@@ -120,6 +122,19 @@ def test_the_page_shows_medians_spread_and_ratio() -> None:
     assert "| wgd, one file / wg, ip, nft list | 0.38 ×, net 0.50 × |" in page
     assert "| wgd, one file | 10,010 | 0.50 % | 40 s, 2 passes | 80 | 70 |  | 1.0 |" in page
     assert "| `wgd status` | 95 | 90 | 100 |" in page
+
+
+def test_the_page_says_how_much_of_a_time_memory_took() -> None:
+    pages = [Pages(words.COLD, words.DROP_INS, n, 40_000, 105.0, 5000.0) for n in (10, 10_000)]
+    page = markdown("# Benchmark", race(50.0, 130.0), [], {}, (), pages)
+    assert "| from nothing | wgd, drop-ins | 10,000 | 40,000 | 105.0 | 4,200 | 5,000 |" in page
+    assert "| wgd, drop-ins | 10 |" not in page
+
+
+def test_touching_fresh_memory_takes_time() -> None:
+    before = faults_of(os.getpid())
+    assert microseconds() > 0
+    assert faults_of(os.getpid()) >= before + 4096
 
 
 def test_the_readme_gets_its_short_form_between_its_marks() -> None:

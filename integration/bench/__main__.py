@@ -16,6 +16,7 @@ from typing import Any
 
 from integration.bench.idle import Idle
 from integration.bench.measure import SIZES
+from integration.bench.pages import Pages
 from integration.bench.picture import svg
 from integration.bench.samples import Case, Samples
 from integration.bench.table import markdown, summary
@@ -81,6 +82,7 @@ def _page(found: Mapping[str, Any]) -> str:
         idle,
         found["commands"],
         found["left_out"],
+        [Pages(**one) for one in found["pages"]],
     )
 
 

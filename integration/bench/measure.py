@@ -35,6 +35,7 @@ def main(sizes: Sequence[int]) -> int:
                 "seconds": round(time.monotonic() - began),
                 "samples": findings.samples.json(),
                 "idle": [one.json() for one in findings.idle],
+                "pages": [one.json() for one in findings.pages],
                 "left_out": findings.left_out,
             }
         )

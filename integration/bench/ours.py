@@ -15,6 +15,7 @@ from pathlib import Path
 from integration.bench import locked, network
 from integration.bench.events import Expected, expected
 from integration.bench.network import Crowd, Edit
+from integration.bench.pages import faults_of
 from integration.bench.watch import MOST, TooLong, Watch
 from integration.bench.words import DROP_INS, ONE_FILE
 from integration.host import Host
@@ -216,6 +217,10 @@ class Ours:
     def computed(self) -> float:
         """Seconds of processor time of all its threads."""
         return time.clock_gettime(~self.pid << 3 | 2)  # CPUCLOCK_SCHED of another process
+
+    def faults(self) -> int:
+        """Pages that it has touched for the first time."""
+        return faults_of(self.pid)
 
     def passes(self) -> int:
         return int(self.told("count"))

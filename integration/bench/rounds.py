@@ -5,6 +5,7 @@ Each thing is done so many times, or as often as its share of the time allows, a
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 import traceback
@@ -22,6 +23,7 @@ from integration.bench.locked import SMALL
 from integration.bench.network import Crowd, Edit
 from integration.bench.others import Networkd, Pyroute2
 from integration.bench.ours import Ours
+from integration.bench.pages import Pages, faults_of_children, microseconds
 from integration.bench.samples import Case, Samples
 from integration.bench.theirs import Theirs, timed
 from integration.host import Host
@@ -56,6 +58,7 @@ class Findings:
 
     samples: Samples = field(default_factory=Samples)
     idle: list[Idle] = field(default_factory=list)
+    pages: list[Pages] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """What could not be measured, and why."""
 
@@ -71,6 +74,7 @@ class Round:
     def __init__(self, peers: int, findings: Findings, scratch: Path, ending: ExitStack) -> None:
         self._began = time.monotonic()
         self.peers, self.found, self._scratch, self._ending = peers, findings, scratch, ending
+        self._faults: dict[Case, list[int]] = {}
         self.ours = [self._opened(Ours(who, peers)) for who in words.OURS]
         self.script = self._opened(Theirs(peers))
 
@@ -78,7 +82,7 @@ class Round:
         """Everything. What fails is told of, and the rest goes on without it."""
         steps = [self._cold, self._nothing, self._edits, self._many, self._drift]
         steps += [self._restart, self._commands, self._idle, self._element, self._quick]
-        steps += [self._pyroute2, self._networkd]
+        steps += [self._pyroute2, self._networkd, self._pages]
         for step in steps:
             try:
                 step()
@@ -90,10 +94,21 @@ class Round:
 
     def _cold(self) -> None:
         self._repeat(
-            *self._of_ours(words.COLD, Ours.cold, 1),
-            lambda: self._add(words.COLD, words.SCRIPT, self.script.cold(), 4),
+            *self._of_ours(words.COLD, self._cold_of_ours, 1),
+            lambda: self._add(words.COLD, words.SCRIPT, self._cold_of_script(), 4),
             most=3,
         )
+
+    def _cold_of_ours(self, ours: Ours) -> float:
+        took = ours.cold()
+        self._touched(words.COLD, ours.who, ours.faults())
+        return took
+
+    def _cold_of_script(self) -> float:
+        before = faults_of_children()
+        took = self.script.cold()
+        self._touched(words.COLD, words.SCRIPT, faults_of_children() - before)
+        return took
 
     def _nothing(self) -> None:
         self._repeat(*(partial(self._pass, ours) for ours in self.ours), self._lists(words.NOTHING))
@@ -118,8 +133,10 @@ class Round:
             )
 
     def _edit(self, ours: Ours, what: str, make: Make) -> None:
+        before = ours.faults()
         took, spent = ours.edit(make(ours.crowd))
         self._add(what, ours.who, took)
+        self._touched(what, ours.who, ours.faults() - before)
         if what == words.EDIT:
             self._add(words.REST, ours.who, spent)
 
@@ -131,7 +148,7 @@ class Round:
             return
         make = partial(Crowd.readdress, count=MANY)
         self._repeat(
-            *self._of_ours(words.THOUSAND, lambda ours: ours.edit(make(ours.crowd))[0]),
+            *(partial(self._edit, ours, words.THOUSAND, make) for ours in self.ours),
             partial(self._by_script, words.THOUSAND, make, self.script.script, words.SCRIPT),
         )
 
@@ -206,7 +223,18 @@ class Round:
 
             self._repeat(edit, most=3)
 
+    def _pages(self) -> None:
+        each = microseconds()
+        for (what, who, peers), counts in self._faults.items():
+            if figure := self.found.samples.figure(what, who, peers):
+                self.found.pages.append(
+                    Pages(what, who, peers, statistics.median(counts), each, figure.median)
+                )
+
     # How
+
+    def _touched(self, what: str, who: str, faults: int) -> None:
+        self._faults.setdefault(Case(what, who, self.peers), []).append(faults)
 
     def _of_ours(self, what: str, measure: Callable[[Ours], float], starts: int = 0) -> list[Turn]:
         """wgd's turns, one for each way to lay out its files."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from integration.bench import words
 from integration.bench.idle import Idle
+from integration.bench.pages import Pages
 from integration.bench.samples import Figure, Samples, ratio
 from integration.bench.targets import Verdict, verdicts
 
@@ -19,6 +20,8 @@ _AGAINST = {
 }
 """With whom wgd is compared; the script where nothing is said."""
 
+PAGES_FROM = 1000
+"""Peers below which it says nothing."""
 _IN_SHORT = (words.NOTHING, words.EDIT, words.ADD, words.REMOVE, words.THOUSAND, words.COLD, words.DRIFT)
 
 NOTES = """\
@@ -40,6 +43,9 @@ NOTES = """\
   to nowhere and compare nothing. The CPU row is its whole process's, with what the pass tells.
 - With 50,000 peers in a user-mode kernel, wgd's memory is locked: such a kernel ends a process of more than
   some 300 MiB otherwise. So whole stacks and arenas count as resident there.
+- *memory touched for the first time*: the kernel gives a page when it is first touched, which a user-mode
+  kernel does through two more switches of the host's; natively it is 0.1 to 3 µs. wgd's pages are counted
+  until it rests: of an edit, also what it does after the kernel has it.
 - A removed route is timed from the kernel's word that it went to its word that it is back.
 - pyroute2 runs inside the benchmark's process; importing it (a quarter of a second natively) is not counted.
 - `wg-quick`, systemd-networkd and pyroute2's changes stop at 1,000 peers, pyroute2's reading at 10,000:
@@ -53,12 +59,13 @@ def markdown(
     idle: Sequence[Idle],
     waits: Mapping[str, Sequence[float]],
     left_out: Sequence[str] = (),
+    pages: Sequence[Pages] = (),
 ) -> str:
     """The whole page. `waits`: how long a person waits for a command on a small machine; `left_out`: what
     could not be measured."""
     failed = "\n".join(f"- Not measured: {what}" for what in left_out)
     judged = targets(verdicts(samples, idle))
-    parts = (head, judged, failed, *_questions(samples), _idle(idle), commands(waits), NOTES)
+    parts = (head, judged, failed, *_questions(samples), _idle(idle), _pages(pages), commands(waits), NOTES)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -173,6 +180,25 @@ def _idle(idle: Sequence[Idle]) -> str:
         "own, KiB a peer",
     ]
     return "## Idle\n\n" + table(head, rows) if rows else ""
+
+
+def _pages(pages: Sequence[Pages]) -> str:
+    """How much of a time is the kernel's giving of memory."""
+    rows = [
+        [
+            one.what,
+            one.who,
+            f"{one.peers:,}",
+            f"{one.faults:,.0f}",
+            f"{one.each:.1f}",
+            _ms(one.faults * one.each / 1000),
+            _ms(one.took),
+        ]
+        for one in pages
+        if one.peers >= PAGES_FROM
+    ]
+    head = ["memory touched for the first time", "who", "peers", "pages", "µs each", "ms of it", "ms in all"]
+    return "## Memory touched for the first time\n\n" + table(head, rows) if rows else ""
 
 
 def _each(one: Idle, idle: Sequence[Idle]) -> str:
