@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import struct
 import sys
+import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,75 @@ def test_qr_without_its_library(
     monkeypatch.setitem(sys.modules, "segno", None)
     assert wgd("export", "phone", "--endpoint", "hub", "--qr", "--private-key-file", str(phone_key)) == 2
     assert "python3-segno" in capsys.readouterr().err
+
+
+def png(content: bytes) -> list[list[int]]:
+    """The pixels of a black and white PNG as segno writes it; 0 is black."""
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = {}, 8
+    while at < len(content):
+        (length,) = struct.unpack_from(">I", content, at)
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        chunks[kind] = chunks.get(kind, b"") + body
+        assert struct.unpack_from(">I", content, at + 8 + length)[0] == zlib.crc32(kind + body)
+        at += 12 + length
+    wide, high, depth, colours = struct.unpack_from(">IIBB", chunks[b"IHDR"])
+    assert (depth, colours) == (1, 0)
+    packed, step = zlib.decompress(chunks[b"IDAT"]), 1 + (wide + 7) // 8
+    row, pixels = bytes(step - 1), []
+    for at in range(0, high * step, step):
+        assert packed[at] in (0, 2)  # as it is, or what was added to the row above
+        above = row if packed[at] else bytes(step - 1)
+        row = bytes((one + two) & 0xFF for one, two in zip(packed[at + 1 : at + step], above, strict=True))
+        pixels.append([row[x // 8] >> (7 - x % 8) & 1 for x in range(wide)])
+    return pixels
+
+
+def test_a_picture_of_the_code_is_that_of_the_text(
+    wgd: Wgd, capsys: pytest.CaptureFixture[str], phone_key: Path, tmp_path: Path
+) -> None:
+    """Each module is a square of four pixels, with four modules of white around."""
+    segno = pytest.importorskip("segno")
+    told = ("export", "phone", "--endpoint", "hub", "--private-key-file", str(phone_key))
+    assert wgd(*told) == 0
+    text = capsys.readouterr().out
+    picture = tmp_path / "phone.png"
+    assert wgd(*told, "--qr-file", str(picture)) == 0
+    assert capsys.readouterr().out == "" and picture.stat().st_mode & 0o777 == 0o600
+    code = segno.make(text, error="l", micro=False)
+    pixels = png(picture.read_bytes())
+    shown = [[1 - pixel for pixel in row[2::4]] for row in pixels[2::4]]
+    assert shown == [list(row) for row in code.matrix_iter(border=4)]
+    assert wgd(*told, "--qr-file", str(picture)) == 2, "nothing is overwritten"
+
+
+def test_a_picture_that_scales(wgd: Wgd, phone_key: Path, tmp_path: Path) -> None:
+    pytest.importorskip("segno")
+    told = ("export", "phone", "--endpoint", "hub", "--private-key-file", str(phone_key))
+    assert wgd(*told, "--qr-file", str(tmp_path / "phone.svg")) == 0
+    root = ET.fromstring((tmp_path / "phone.svg").read_text())
+    assert root.tag.endswith("svg") and root.attrib["width"] == root.attrib["height"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("phone.gif", ".png or .svg"), ("phone", ".png or .svg"), ("no/phone.png", "No such")]
+)
+def test_no_picture(
+    wgd: Wgd, capsys: pytest.CaptureFixture[str], phone_key: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    pytest.importorskip("segno")
+    told = ("export", "phone", "--endpoint", "hub", "--private-key-file", str(phone_key))
+    assert wgd(*told, "--qr-file", str(tmp_path / name)) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_it_holds_no_key_but_the_peers_own(
+    wgd: Wgd, root: Path, capsys: pytest.CaptureFixture[str], phone_key: Path
+) -> None:
+    """Neither this machine's private key nor another's; without the peer's own its place is left empty."""
+    told = ("export", "phone", "--endpoint", "hub")
+    assert wgd(*told) == 0 and wgd(*told, "--private-key-file", str(phone_key)) == 0
+    said = capsys.readouterr()
+    assert (root / "etc/keys/wg0.key").read_text().strip() not in said.out + said.err
+    assert said.out.count(phone_key.read_text().strip()) == 1
+    assert "# PrivateKey = …" in said.out.partition("[Peer]")[0]

@@ -117,7 +117,9 @@ def _keys(commands: Commands) -> None:
     export.add_argument(
         "--private-key-file", type=Path, metavar="FILE", help="put the peer's own private key in"
     )
-    export.add_argument("--qr", action="store_true", help="print it as a QR code for the WireGuard app")
+    code = export.add_mutually_exclusive_group()
+    code.add_argument("--qr", action="store_true", help="print it as a QR code for the WireGuard app")
+    code.add_argument("--qr-file", type=Path, metavar="FILE", help="write the code as FILE.png or FILE.svg")
 
 
 def _import(commands: Commands) -> None:
