@@ -17,14 +17,16 @@ from integration.test_network import NECESSARY
 
 @dataclass(frozen=True)
 class Told:
-    """What explain says: its exit status, and the step that is wrong: what a probe found, else the first."""
+    """What explain says: its exit status, and the step that is `wrong`: what a probe found, else the first,
+    else one that is not known to be right, unless that is only what cannot be seen from here."""
 
     status: int
     value: dict[str, Any]
 
     @property
     def wrong(self) -> dict[str, Any] | None:
-        wrong = [step for step in self.value["steps"] if step["mark"] == "wrong"]
+        bad = [step for step in self.value["steps"] if step["mark"] != "right" and step["step"] != "beyond"]
+        wrong = [step for step in bad if step["mark"] == "wrong"] or bad
         return next((step for step in wrong if step["step"] == "probe"), wrong[0] if wrong else None)
 
     @property

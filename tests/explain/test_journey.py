@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import pytest
 
@@ -136,6 +137,34 @@ def test_what_a_hub_does_cannot_be_seen_from_a_spoke() -> None:
     last = machine("spoke-1").explain(CAMERA)[-1]
     assert (last.mark, last.diagnosis) == (Mark.UNKNOWN, "rest-is-up-to-the-peer")
     assert text(last) == "hub-1 see there wgd explain 10.11.12.7 --from 172.27.0.2 "
+
+
+def test_an_answer_without_masquerade_shows_that_there_is_a_way_back() -> None:
+    """The home's router may know a route to the tunnel."""
+    here = machine("spoke-2")
+    no_masquerade(here)
+    camera, laptop, stranger = (int(ip_address(text)) for text in (CAMERA, "172.27.0.9", "192.0.2.9"))
+    for pair, diagnoses in (
+        ((laptop, camera), []),
+        ((laptop, camera + 1), ["nothing-masquerades-it"]),
+        ((stranger, camera), ["nothing-masquerades-it"]),
+    ):
+        here.more["answered"] = frozenset({pair})
+        assert wrong(here.explain(CAMERA, "172.27.0.2")) == diagnoses
+
+
+def test_once_it_was_silent_nobody_reaches_a_machine_behind_nat() -> None:
+    here = machine("spoke-2")
+    here.wants_peer("hub-1", persistent_keepalive=0)
+    here.heard("hub-1", ago=600)
+    assert wrong(here.explain("172.27.0.3", "172.27.0.1")) == ["nobody-keeps-the-way-open"]
+
+
+def test_what_peers_send_there_is_another_way() -> None:
+    """spoke-2 is in the cameras' network itself."""
+    last = machine("spoke-2").explain(CAMERA)[-1]
+    assert text(last) == " see that wgd explain 10.11.12.7 --from hub-1 "
+    assert "peers-may-send-there" not in [step.diagnosis for step in machine("spoke-2").explain("10.0.0.1")]
 
 
 def test_the_first_fault_comes_first() -> None:

@@ -17,7 +17,7 @@ from wgd.explain.answering import HANDSHAKE, KEPT_OPEN, MTU
 from wgd.explain.belonging import ALLOWED, BEYOND, OWNER, SOURCE
 from wgd.explain.calling import ENDPOINT
 from wgd.explain.passing import ONWARD, REST, SWITCHES
-from wgd.explain.permitting import PERMITS
+from wgd.explain.permitting import OTHERS, PERMITS
 from wgd.explain.routing import ROUTE
 from wgd.explain.steps import Mark
 from wgd.explain.tunnel import INTERFACE
@@ -224,6 +224,12 @@ def stranger_in_the_chain(here: Machine) -> None:
     here.kernel.nft.insert("forward-wg0", "counter drop")
 
 
+def gate_gone(here: Machine) -> None:
+    """With `fail_closed` nothing passes that this chain has not marked."""
+    here.wants(fail_closed=True)
+    here.kernel.nft.run(("flush chain inet wgd gate-wg0", "delete chain inet wgd gate-wg0"))
+
+
 def forward_drop(here: Machine) -> None:
     here.ruleset = saved("-A FORWARD -i wg0 -j DROP")
 
@@ -304,11 +310,13 @@ SITUATIONS = {
     ),
     "nothing-was-sent-yet": Situation("spoke-1", nothing_sent, "--probe", mark=Mark.UNKNOWN),
     "peer-went-silent": Situation("spoke-1", silent, "hub-1 is it up"),
-    "nat-has-forgotten": Situation("hub-1", nat_timeout, "spoke-2 it has to keep the way open"),
+    "nat-has-forgotten": Situation(
+        "hub-1", nat_timeout, "spoke-2 does it keep the way open", mark=Mark.UNKNOWN
+    ),
     "session-is-over": Situation("spoke-1", idle, "--probe", mark=Mark.UNKNOWN),
-    "tunnel-is-too-wide": Situation("spoke-1", small_way, "mtu = 1340 wg0.toml"),
+    "tunnel-is-too-wide": Situation("spoke-1", small_way, "mtu = 1340 wg0.toml", mark=Mark.UNKNOWN),
     "nobody-keeps-the-way-open": Situation(
-        "spoke-2", no_keepalive, "persistent_keepalive = 25 wg0.toml", source=HERE
+        "spoke-2", no_keepalive, "persistent_keepalive = 25 wg0.toml", source=HERE, mark=Mark.UNKNOWN
     ),
     "source-is-nobodys": Situation("hub-1", spoofed, '"172.27.0.77"', source="172.27.0.77"),
     "allowed-ip-is-missing: of who sends": Situation("hub-1", source_dropped, "wgd apply", source=THERE),
@@ -326,6 +334,7 @@ SITUATIONS = {
         "hub-1", other_direction, 'from = ["spoke-1"] to = ["webcams"]', source=THERE
     ),
     "rules-are-not-as-wanted": Situation("hub-1", stranger_in_the_chain, "wgd apply", source=THERE),
+    "rules-are-not-as-wanted: those that mark": Situation("hub-1", gate_gone, "wgd apply", source=THERE),
     "other-firewall-drops-it": Situation("hub-1", forward_drop, "iptables -I FORWARD -i wg0", source=THERE),
     "other-firewall-drops-it: Docker": Situation("spoke-2", docker, "-I DOCKER-USER -i wg0", source=THERE),
     "other-firewall-drops-it: in part": Situation(
@@ -352,7 +361,7 @@ SITUATIONS = {
 
 STAGES = (
     *(*INTERFACE, *OWNER, *ROUTE, *ALLOWED, *SOURCE, *BEYOND, *ENDPOINT, *HANDSHAKE, *MTU, *KEPT_OPEN),
-    *(*SWITCHES, *PERMITS, *ONWARD, *REST),
+    *(*SWITCHES, *PERMITS, *ONWARD, *REST, *OTHERS),
 )
 
 
@@ -360,7 +369,7 @@ def test_each_diagnosis_has_its_situation() -> None:
     known = {diagnosis.__name__.replace("_", "-") for stage in STAGES for diagnosis in stage.diagnoses}
     held = {name.partition(":")[0] for name in SITUATIONS}
     held |= {diagnosis for *_, diagnosis in SEVEN} | {diagnosis for *_, diagnosis, _ in OF_THE_FILES}
-    assert known - held == {"rest-is-up-to-the-peer"}
+    assert known - held == {"rest-is-up-to-the-peer", "peers-may-send-there"}
     assert held <= known and len(known) > 40
 
 

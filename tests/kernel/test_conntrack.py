@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wgd.kernel.conntrack import connection
+from wgd.kernel.conntrack import answered_one, connection
 from wgd.kernel.netlink import attribute, attributes, nest
 from wgd.revoking import Connection
 
@@ -50,3 +50,21 @@ def test_a_deletion_names_just_this_entry() -> None:
     assert found is not None and found.entry[0] == 2
     has, had = attributes(found.entry, 4), attributes(MASQUERADED, 4)
     assert has == {1: had[1], 12: had[12]}
+
+
+SEEN, UNSEEN = attribute(3, (0x18A).to_bytes(4)), attribute(3, (0x188).to_bytes(4))
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (PING + SEEN, (0x0A000001, 0x0A000002)),
+        (PING + UNSEEN, None),
+        (PING, None),
+        (MASQUERADED + SEEN, None),
+        (SIX + SEEN, (int.from_bytes(ONE * 4), int.from_bytes(OTHER * 4))),
+    ],
+    ids=["answered", "not yet", "who knows", "translated", "IPv6"],
+)
+def test_an_answer_to_whom_it_was_asked_by(message: bytes, wanted: tuple[int, int] | None) -> None:
+    assert answered_one(message) == wanted

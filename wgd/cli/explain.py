@@ -15,14 +15,14 @@ from wgd.cli.output import Exit, aside, page, show, show_json
 from wgd.config import values
 from wgd.config.document import Config, Interface, Peer, PortRange
 from wgd.config.source import Unfit
-from wgd.errors import ConfigError, UsageError
+from wgd.errors import ConfigError, KernelError, UsageError
 from wgd.explain import journey, telling
 from wgd.explain.leg import Leg, address_of, leg
 from wgd.explain.probing import PROBED, Attempt, Heard
 from wgd.explain.sight import Asked, IPAddress, Sight
 from wgd.explain.steps import Step, taken
 from wgd.firewalls.walk import Ruleset
-from wgd.kernel import lookup, probe
+from wgd.kernel import conntrack, lookup, probe
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds import KINDS
 from wgd.kinds.route import covers
@@ -111,7 +111,16 @@ def look(places: Directories) -> Sight:
         _saved(places, loaded),
         lock.holder() is not None,
         loaded.frozen,
+        _answered() if privileged() else frozenset(),
     )
+
+
+def _answered() -> frozenset[tuple[int, int]]:
+    """Nothing, where the kernel follows no connections."""
+    try:
+        return conntrack.answered()
+    except KernelError:
+        return frozenset()
 
 
 def _load(places: Directories) -> Loaded:

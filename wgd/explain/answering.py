@@ -6,9 +6,8 @@ future.
 
 from __future__ import annotations
 
-from wgd import ground, prefixes
 from wgd.endpoints import SILENT
-from wgd.explain.belonging import PEER
+from wgd.explain.belonging import PEER, is_public
 from wgd.explain.calling import LIVE, calls_us, our_key
 from wgd.explain.leg import Leg, address_of
 from wgd.explain.steps import Finding, Mend, Stage
@@ -119,8 +118,9 @@ def nat_has_forgotten(leg: Leg) -> Finding | None:
         return None
     return Finding(
         f"{leg.name} was last heard {age(old)} ago, at {leg.place}: its session is over, and a NAT box "
-        "there has closed by now",
-        calls_us(leg, "it has to keep the way open"),
+        "there would have closed by now",
+        calls_us(leg, "does it keep the way open"),
+        certain=False,
     )
 
 
@@ -162,6 +162,7 @@ def tunnel_is_too_wide(leg: Leg) -> Finding | None:
         f"a full packet of {leg.device} takes {_needed(leg)} bytes, and {_path(leg)} fit by {by}: large ones "
         "are lost where fragments are not let through",
         Mend("under [interface]", (f"mtu = {fits}",), leg.file or f"{leg.device}.toml"),
+        certain=False,
     )
 
 
@@ -170,16 +171,15 @@ def nobody_keeps_the_way_open(leg: Leg) -> Finding | None:
     peer, call = leg.peer, leg.call
     if peer is None or call is None or call.source is None or leg.configured is None:
         return None
-    public = ground.public_addresses(call.source.version)
-    at, target = int(call.source), address_of(peer.endpoint[0]) if peer.endpoint else None
-    behind = not prefixes.intersection(((at, at),), public)
-    outside = target is not None and prefixes.intersection(((int(target), int(target)),), public)
-    if not behind or not outside or peer.persistent_keepalive:
+    target = address_of(peer.endpoint[0]) if peer.endpoint else None
+    outside = target is not None and is_public(target) and not is_public(call.source)
+    if not outside or peer.persistent_keepalive:
         return None
     return Finding(
         f"this machine ({call.source}) is behind NAT and says nothing by itself: after minutes of silence "
         f"nothing from {leg.name} gets in",
         Mend(f"under [peers.{leg.name}]", ("persistent_keepalive = 25",), leg.file),
+        certain=leg.is_quiet(LIVE),
     )
 
 

@@ -27,21 +27,21 @@ def nobody_has_it(leg: Leg) -> Finding | None:
     """A private address that neither a peer nor a route of its own leads to, or one of our own networks."""
     if leg.owner is not None or leg.way.kind == LOCAL or not leg.sight.config.interfaces:
         return None
-    if leg.interface is None and (_is_public(leg) or _is_beside(leg)):
+    if leg.interface is None and not leg.device and (is_public(leg.address) or _is_beside(leg)):
         return None
-    return Finding(f"no peer of the files has {leg.address} among its allowed IPs", _listing_it(leg))
+    way = "" if leg.device else ", and no route but the default one leads there"
+    return Finding(f"no peer of the files has {leg.address} among its allowed IPs{way}", _listing_it(leg))
 
 
-def _is_public(leg: Leg) -> bool:
-    at = int(leg.address)
-    return bool(
-        prefixes.intersection(((at, at),), ground.public_addresses(leg.address.version)) and not leg.device
-    )
+def is_public(address: IPAddress) -> bool:
+    """It means the same everywhere."""
+    at = int(address)
+    return bool(prefixes.intersection(((at, at),), ground.public_addresses(address.version)))
 
 
 def _is_beside(leg: Leg) -> bool:
     """Reached by a route of its own, without WireGuard."""
-    if leg.device or not leg.way.leads:
+    if not leg.way.leads:
         return False
     private = ground.private_addresses(leg.address.version)
     routes = (route for route in leg.sight.state.of("route").values() if route.device == leg.way.device)

@@ -11,7 +11,7 @@ from wgd.explain.calling import ENDPOINT
 from wgd.explain.leg import leg
 from wgd.explain.passage import passage
 from wgd.explain.passing import ONWARD, REST, SWITCHES
-from wgd.explain.permitting import PERMITS
+from wgd.explain.permitting import OTHERS, PERMITS
 from wgd.explain.routing import ROUTE
 from wgd.explain.sight import Asked, IPAddress, Sight
 from wgd.explain.steps import Mark, Step, taken
@@ -40,7 +40,7 @@ def _until_the_end(way: Taken) -> Iterator[Step]:
 
 
 def _local(sight: Sight, asked: Asked) -> Taken:
-    stages = (*INTERFACE, *OWNER, *ROUTE, *ALLOWED, *PEER, *BEYOND)
+    stages = (*INTERFACE, *OWNER, *ROUTE, *ALLOWED, *PEER, *BEYOND, *OTHERS)
     return taken(stages, leg(sight, asked.address), sight.unseen)
 
 

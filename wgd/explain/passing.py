@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from errno import EXDEV
 
-from wgd.explain.belonging import beyond, up_to_the_peer
+from wgd import prefixes
+from wgd.explain.belonging import beyond, is_public, up_to_the_peer
 from wgd.explain.leg import quoted, restored, word
 from wgd.explain.passage import Passage
 from wgd.explain.permitting import RULES, of_interface, rule_for
@@ -75,8 +76,10 @@ def _forwarding_mend(passage: Passage, device: str) -> Mend:
 def _masquerade(passage: Passage) -> str | None:
     if passage.here or passage.outgoing.device or not passage.incoming.device:
         return None
-    device = passage.outgoing.port
-    return f"leaves with the address of {device}, so that {passage.outgoing.address} can answer"
+    target, device = passage.outgoing.address, passage.outgoing.port
+    if not passage.disguises:
+        return f"leaves by {device} as {passage.incoming.address}, and {target} knows the way back"
+    return f"leaves with the address of {device}, so that {target} can answer"
 
 
 def masquerade_is_gone(passage: Passage) -> Finding | None:
@@ -97,10 +100,11 @@ def masquerade_is_for_another_device(passage: Passage) -> Finding | None:
 
 
 def nothing_masquerades_it(passage: Passage) -> Finding | None:
-    """Whoever is there answers by its own default route, unless somebody told it better."""
-    if passage.disguises:
-        return None
+    """Whoever is there answers by its own default route, unless somebody told it better; then there are
+    connections that were answered."""
     came, goes = passage.incoming, passage.outgoing
+    if passage.disguises or is_public(came.address) or _was_answered(passage):
+        return None
     by_others = any(
         "masquerade" in rule.text.lower() or "snat" in rule.text.lower()
         for chain in passage.sight.ruleset.chains.values()
@@ -117,6 +121,17 @@ def nothing_masquerades_it(passage: Passage) -> Finding | None:
             came.file,
         ),
         certain=not (by_others or router),
+    )
+
+
+def _was_answered(passage: Passage) -> bool:
+    """Somebody from that side, with an address of its own."""
+    came, goes = passage.incoming, int(passage.outgoing.address)
+    near = came.interface.addresses if came.interface else ()
+    spans = prefixes.ranges([own.network for own in near], came.address.version)
+    return any(
+        target == goes and prefixes.intersection(((source, source),), spans)
+        for source, target in passage.sight.answered
     )
 
 

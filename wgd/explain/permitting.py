@@ -5,12 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from wgd.config.document import Interface
-from wgd.explain.leg import quoted, restored, word
+from wgd.explain.leg import Leg, quoted, restored, word
 from wgd.explain.passage import Passage
+from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import in_the_way
-from wgd.flows import door, guard
+from wgd.flows import door, flows, guard
 from wgd.ground import Place
+from wgd.kinds.policy import GATE, gate
 from wgd.meaning import HERE, Flow
 
 RULES = frozenset({"nftables"})
@@ -91,9 +93,12 @@ def no_rule_permits_it(passage: Passage) -> Finding | None:
 
 def rules_are_not_as_wanted(passage: Passage) -> Finding | None:
     for interface in passage.ruled:
-        chain = (door if passage.here else guard)(interface.name)
-        if not passage.stands(chain):
-            return Finding(f"chain {chain} is not as the files want it", restored(passage.sight))
+        chains = (
+            (door(interface.name),) if passage.here else (guard(interface.name), gate(interface.name), GATE)
+        )
+        fallen = [chain for chain in chains if not passage.stands(chain)]
+        if fallen:
+            return Finding(f"chain {fallen[0]} is not as the files want it", restored(passage.sight))
     return None
 
 
@@ -140,6 +145,31 @@ def _asked(passage: Passage) -> list[Flow]:
     ]
 
 
+def _other_way(leg: Leg) -> str | None:
+    """Who asks about an address that is not behind WireGuard may mean what comes in by it."""
+    return "" if not leg.device and leg.way.kind != LOCAL and _sender(leg) else None
+
+
+def peers_may_send_there(leg: Leg) -> Finding | None:
+    return Finding(
+        "this is about packets of this machine itself; what peers send there comes by another way",
+        Mend("see that", (f"wgd explain {leg.address} --from {_sender(leg)}",)),
+        certain=False,
+    )
+
+
+def _sender(leg: Leg) -> str:
+    """A peer that a rule lets send there."""
+    for flow in flows(leg.sight.config, leg.sight.state):
+        at_target = flow.target.device == leg.port and any(leg.address in one for one in flow.target.networks)
+        interface = leg.sight.config.interfaces.get(flow.source.device or "")
+        for peer in interface.peers if interface and at_target else ():
+            if any(one.overlaps(own) for one in flow.source.networks for own in peer.allowed_ips):
+                return peer.name
+    return ""
+
+
+OTHERS: tuple[Stage[Leg], ...] = (Stage("beyond", _other_way, (peers_may_send_there,)),)
 PERMITS: tuple[Stage[Passage], ...] = (
     Stage(
         "rules",

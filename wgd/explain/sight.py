@@ -59,7 +59,8 @@ class Sight:
     """One look at the machine. `route` answers questions about routing; `filters`: device ("all" too) → its
     rp_filter; `ruleset`: the rules of other firewalls. `unseen`: kinds of objects that could not be read.
     `saved`: when a file was saved last, in seconds since the epoch. `mended`: a daemon runs. `broken`:
-    interfaces whose files cannot be used as they are."""
+    interfaces whose files cannot be used as they are. `answered`: source and target, as numbers, of forwarded
+    connections that were answered and not translated."""
 
     config: Config
     state: State
@@ -70,3 +71,4 @@ class Sight:
     saved: float = 0.0
     mended: bool = False
     broken: frozenset[str] = frozenset()
+    answered: frozenset[tuple[int, int]] = frozenset()

@@ -17,6 +17,7 @@ from wgd.revoking import Connection, Revoke
 
 _SUBSYSTEM = 1 << 8
 GET, DELETE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
+_STATUS, _SEEN_REPLY = 3, 2
 _ORIGINAL, _REPLY, _ID, _ZONE = 1, 2, 12, 18
 _IP, _PROTOCOL = 1, 2
 _ADDRESSES = {4: (1, 2), 6: (3, 4)}
@@ -59,6 +60,22 @@ def connections() -> list[Connection]:
     with Netlink(netlink.NETFILTER) as kernel:
         told = kernel.dump("read connections", GET, HEADER.pack(0, 0, 0)).bodies
     return [one for one in map(connection, told) if one is not None]
+
+
+def answered() -> frozenset[tuple[int, int]]:
+    """Source and target, as numbers, of connections that were answered and whose addresses nobody translated.
+    Raises KernelError."""
+    with Netlink(netlink.NETFILTER) as kernel:
+        found = kernel.dump("read connections", GET, HEADER.pack(0, 0, 0)).bodies
+    return frozenset(one for message in found if (one := answered_one(message)) is not None)
+
+
+def answered_one(message: bytes) -> tuple[int, int] | None:
+    """Source and target of an entry like that."""
+    about, has = connection(message), attributes(message, HEADER.size)
+    if about is None or not int.from_bytes(has.get(_STATUS, b"")) & _SEEN_REPLY:
+        return None
+    return (about.source, about.target) if about.bare else None
 
 
 def revoke(op: Revoke) -> None:
