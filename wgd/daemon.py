@@ -47,8 +47,9 @@ from wgd.trial import final
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
-LOOK = 60.0
-"""Seconds after which all files are looked at, whatever events told of them."""
+LOOK, LOOK_COST, LOOK_MOST = 60.0, 0.001, 600.0
+"""Seconds after which all files are looked at, whatever events told of them: more, if looking takes more than
+that share of one core. While somebody waits for an edit it is put off, up to the most."""
 TIDY, TIDY_COST = 60.0, 0.001
 """Seconds between two looks for garbage, more if looking takes more than that share of one core."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -81,8 +82,8 @@ class Daemon:
         self._memo = Memo()
         self._settled: Config | None = None
         self._read_at_once = True
-        self._touched_files = False
-        self._looked = -math.inf
+        self._touched_files, self._touched_at = False, -math.inf
+        self._look_next = self._look_late = -math.inf
         self._stopping = False
         self._reloads = self._read_for = 0
         self._passes = 0
@@ -130,8 +131,11 @@ class Daemon:
             self._wake.send(b"\0")
 
     def _files_changed(self) -> None:
-        self._touched_files = True
-        self._ring()
+        """Rings for the first of many: until then, the others only say that it is still going on."""
+        self._touched_at = time.monotonic()
+        if not self._touched_files:
+            self._touched_files = True
+            self._ring()
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
@@ -145,17 +149,16 @@ class Daemon:
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(4096):
                 pass
-        now = time.monotonic()
-        if self._touched_files:
-            self._pacer.touch(FILES, now)
         if self._read_at_once or self._resolver.news():
-            self._pacer.touch(AT_ONCE, now)
+            self._pacer.touch(AT_ONCE, time.monotonic())
 
     def _kernel_changed(self) -> None:
         if self._events.stale():
             self._pacer.touch(KERNEL, time.monotonic())
 
     def _due(self) -> float:
+        if self._touched_files:
+            self._pacer.touch(FILES, self._touched_at)
         return min(self._pacer.due(), self._mending.due())
 
     def _wait(self) -> None:
@@ -223,16 +226,20 @@ class Daemon:
         self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
+        touched = self._touched(everything, now)
         request = take_request(self._directories.run) if everything else None
-        self._loaded = self._files.load(time.time(), now, self._touched(everything, now), request)
+        self._loaded = self._files.load(time.time(), now, touched, request)
+        if touched is None:
+            ended = time.monotonic()
+            self._look_next = ended + min(max(LOOK, (ended - now) / LOOK_COST), LOOK_MOST)
+            self._look_late = ended + LOOK_MOST
         self._teller.files(self._loaded)
         self._said += self._teller.trial(self._loaded)
 
     def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
         touched = self._watch.take()
-        if everything or touched is None or now >= self._looked + LOOK:
-            self._looked = now
+        if everything or touched is None or now >= (self._look_late if touched else self._look_next):
             return None
         return touched
 

@@ -15,8 +15,9 @@ from watchdog.observers import Observer
 TELLING = frozenset({"attrib", "closed", "created", "deleted", "modified", "moved"})
 """Event types that can mean another content. Opening and reading cannot: we do both ourselves, with each file
 at a start, and to be told of it costs more than the reading."""
-MOST = 1000
-"""So many events say no more than that something changed: the kernel drops what nobody fetches in time."""
+MOST = 10_000
+"""So many events say no more than that something changed: the kernel drops what nobody fetches in time, of
+16,384 unless told otherwise."""
 
 _FILE = re.compile(r"(?:[^/.][^/]*\.d/)?(?![.#])[^/]*\.toml")
 _LEFT_OVER = re.compile(r"(?:[^/.][^/]*\.d/)?(?:\.[^./][^/]*|#[^/]*|[^/]*~|[^/]*\.new|4913)")
@@ -83,8 +84,6 @@ class DirectoryWatch:
         self._changed()
 
     def _note(self, event: FileSystemEvent) -> None:
-        if event.is_directory and event.event_type == "modified":
-            return  # comes with every event of a file in it
         self._count += 1
         for path in filter(None, (event.src_path, event.dest_path)):
             name = os.path.relpath(str(path), self._directory)
@@ -102,10 +101,12 @@ class DirectoryWatch:
 
 
 def _telling() -> list[type[FileSystemEvent]]:
-    """The classes for `TELLING`; versions of watchdog differ in how many they have."""
+    """The classes for `TELLING`; versions of watchdog differ in how many they have. That a directory was
+    modified comes with every event of a file in it."""
     classes = (one for one in vars(events).values() if isinstance(one, type))
     ours = (one for one in classes if issubclass(one, FileSystemEvent))
-    return [one for one in ours if getattr(one, "event_type", "") in TELLING]
+    telling = (one for one in ours if getattr(one, "event_type", "") in TELLING)
+    return [one for one in telling if one is not events.DirModifiedEvent]
 
 
 def _is_known(name: str) -> bool:
