@@ -45,6 +45,10 @@ class Cover:
             ranges = _mended(ranges, now.meeting(window), window)
         return Cover(spans, ranges, longest)
 
+    def count(self, span: Span) -> int:
+        """How often exactly this one is there."""
+        return bisect_right(self.spans, span) - bisect_left(self.spans, span)
+
     def meeting(self, window: Span) -> list[Span]:
         """Those that have an address in the window."""
         first, last = window

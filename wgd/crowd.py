@@ -5,7 +5,8 @@ A crowd made from the one before equals one that is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -19,7 +20,7 @@ class Crowd(NamedTuple):
     now, and a packet for it must not leave in plaintext. `passing`: those not active for ever, by name."""
 
     peers: tuple[Peer, ...]
-    named: Mapping[str, Peer]
+    named: MutableMapping[str, Peer]
     covers: Mapping[int, Cover]
     passing: Mapping[str, Peer]
 
@@ -40,6 +41,15 @@ def crowd(peers: tuple[Peer, ...], last: Crowd = NOBODY) -> Crowd:
     passing |= {peer.name: peer for peer in differs.come if peer.expires or not peer.enabled}
     gone, come = _spans(differs.gone), _spans(differs.come)
     return Crowd(peers, named, {v: last.covers[v].changed(gone[v], come[v]) for v in (4, 6)}, passing)
+
+
+def edited(last: Crowd, gone: Sequence[Peer], come: Sequence[Peer]) -> Crowd:
+    """The same with some peers gone and others come, for one look at their names and what they cover: at the
+    cost of these few. Its `peers` are still those of before, and it knows the names of who is gone."""
+    fewer, more = _spans(gone), _spans(come)
+    covers = {version: last.covers[version].changed(fewer[version], more[version]) for version in (4, 6)}
+    named = ChainMap({peer.name: peer for peer in come}, last.named)
+    return last._replace(named=named, covers=covers)
 
 
 def _spans(peers: Iterable[Peer]) -> dict[int, list[tuple[int, int]]]:

@@ -12,12 +12,13 @@ from typing import Any
 
 from wgd import prefixes
 from wgd.config.document import Config, Forward, Interface, IPNetwork
+from wgd.elements import edited_elements
 from wgd.kinds import KINDS
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.peer import PeerKind
 from wgd.kinds.route import RouteKind
 from wgd.listing import touched
-from wgd.model import Plan, State
+from wgd.model import Change, Op, Plan, State
 from wgd.plan import make_plan
 from wgd.protocols import Kind
 
@@ -42,13 +43,25 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
     new = replace(now, interfaces={one.now.name: one.now for one in edited})
     kinds: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
     plan = make_plan(new, _around(old, new, kinds, replace(seen, silence={})), kinds)
-    elements = _RULES.changed_elements(now, seen) or []
-    plan = replace(plan, changes=(*elements, *plan.changes), ops=(*_RULES.ops(elements, seen), *plan.ops))
+    elements, ops = _elements(before, now, edited, seen)
+    plan = replace(plan, changes=(*elements, *plan.changes), ops=(*ops, *plan.ops))
     return plan if plan.changes and not plan.conflicts else None
 
 
 _RULES = next(kind for kind in KINDS if isinstance(kind, NftablesKind))
 """The one that knows already what the rules said before the edit."""
+
+
+def _elements(
+    before: Config, now: Config, edited: Iterable[_Edited], seen: State
+) -> tuple[list[Change], list[Op]]:
+    """Of sets; nothing if rules are to change."""
+    edits = {one.now.name: (one.before.peers, one.now.peers) for one in edited}
+    found = edited_elements(_RULES, before, now, edits, seen)
+    if found is not None:
+        return found
+    changes = _RULES.changed_elements(now, seen) or []
+    return changes, [*_RULES.ops(changes, seen)]
 
 
 def _around(old: Config, new: Config, kinds: Iterable[Kind[Any]], seen: State) -> State:
@@ -92,14 +105,14 @@ def _simple(edited: _Edited) -> bool:
         return False
     owner = {prefix: peer.public_key for peer in before for prefix in peer.allowed_ips}
     come = [p for peer in now for p in peer.allowed_ips if owner.get(p) != peer.public_key]
-    return not any(p in owner for p in come) and not any(
-        _covers(rule, come) for rule in edited.before.forwards if rule not in edited.now.forwards
-    )
+    stay = frozenset(edited.now.forwards)
+    gone = [rule for rule in edited.before.forwards if rule not in stay]
+    return owner.keys().isdisjoint(come) and not _cover(gone, come)
 
 
-def _covers(rule: Forward, come: Collection[IPNetwork]) -> bool:
-    """Whether the rule may say something of these prefixes."""
-    sides = (rule.source, rule.target)
+def _cover(rules: Collection[Forward], come: Collection[IPNetwork]) -> bool:
+    """Whether one of the rules may say something of these prefixes."""
+    sides = [side for rule in rules for side in rule.sides]
     if come and any(side.peers or side.any or side.internet for side in sides):
         return True
     named = [network for side in sides for network in side.networks]

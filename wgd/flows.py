@@ -16,13 +16,24 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from wgd import ground, prefixes
-from wgd.config.document import Config, Forward, Forwarding, Input, IPAddress, IPNetwork, Masquerade
-from wgd.ground import Ground, Surveyor
+from wgd.config.document import (
+    Config,
+    Forward,
+    Forwarding,
+    Input,
+    Interface,
+    IPAddress,
+    IPNetwork,
+    Masquerade,
+)
+from wgd.ground import Edits, Ground, Surveyor
 from wgd.listing import touched
 from wgd.meaning import Ear, Flow, Nowhere, Said
 from wgd.model import State
-from wgd.per_rule import PerRule
+from wgd.per_rule import Heard, PerRule
 
+Moved = tuple[tuple[Flow, ...], tuple[Flow, ...]]
+"""Flows that go, and flows that come."""
 Ingress = Mapping[int, tuple[str, ...]]
 """IP version → devices."""
 
@@ -138,6 +149,46 @@ class Reader:
         lost = tuple(dict.fromkeys(chain.from_iterable(map(_NOWHERE, said))))
         return _Rest(lost, _bound_by(said), tuple(chain.from_iterable(map(_LOOSE, said))))
 
+    def edited(self, before: Config, now: Config, edits: Edits, seen: State) -> Mapping[str, Moved] | None:
+        """Which flows would be permitted no longer, and which instead, by interface, after an edit of a few
+        peers and rules of the config that was read last; nothing of it is kept. None: something else would be
+        different, too, or it is not known that cheaply."""
+        last, peers = self._last, [peer for few in edits.values() for some in few for peer in some]
+        if last.config is not before or last.routes is not seen.of("route"):
+            return None
+        if not last.since <= seen.now < last.until or any(p.expires or not p.enabled for p in peers):
+            return None
+        if any(interface.masquerades for interface in now.enabled()):
+            return None
+        old, new = self._surveyor.edited(edits if last.permitted else {})
+        found = dict[str, Moved]()
+        for name in last.permitted:
+            grounds = ground.grounds_of(now.interfaces[name], new)
+            were = ground.grounds_of(before.interfaces[name], old)
+            if [here.version for here in grounds] != [here.version for here in were]:
+                return None
+            heard = self._edited(now.interfaces[name], edits, grounds)
+            if heard is None:
+                return None
+            gone, come = ([said for one in heard for said in part(one)] for part in (_GONE, _COME))
+            found[name] = _flows_of(gone), _flows_of(come)
+        return found
+
+    def _edited(
+        self, interface: Interface, edits: Edits, grounds: Iterable[Ground]
+    ) -> list[Heard[Said]] | None:
+        """What its rules say after the edits; None if they say something of others than flows that pass."""
+        name, heard = interface.name, list[Heard[Said]]()
+        names = {peer.name for some in edits.get(name, ()) for peer in some}
+        for here in grounds:
+            ear, moved = Ear(name, here), ground.moved(edits, here.version)
+            if interface.forwarding is Forwarding.RULES:
+                heard.append(self._forwards.edited(name, interface.forwards, here, ear.hear, names, moved))
+            inward = self._inputs.edited(name, interface.inputs, here, ear.enter, names, moved)
+            if inward.gone != inward.come:
+                return None
+        return heard if all(map(_flows_alone, heard)) else None
+
     def ingress(self, config: Config, seen: State) -> Ingress:
         read = self.read(config, seen)
         if self._ingress[0] is not read:
@@ -160,6 +211,7 @@ class Reader:
 
 
 _FLOWS, _NOWHERE = attrgetter("flows"), attrgetter("nowhere")
+_GONE, _COME = attrgetter("gone"), attrgetter("come")
 _BOUND, _LOOSE = attrgetter("bound"), attrgetter("loose")
 _READER = Reader()
 
@@ -170,6 +222,17 @@ def _flows_of(said: Iterable[Said]) -> tuple[Flow, ...]:
 
 def _bound_by(said: Iterable[Said]) -> frozenset[tuple[int, str]]:
     return frozenset[tuple[int, str]]().union(*map(_BOUND, said))
+
+
+def _flows_alone(heard: Heard[Said]) -> bool:
+    """Whether nothing else differs: of devices, what comes or goes is bound to is also had by who stays."""
+    bound = _bound_by(heard.gone) ^ _bound_by(heard.come)
+    return bound <= _bound_by(heard.sure) and not any(one.loose for one in chain(heard.gone, heard.come))
+
+
+def edited(before: Config, now: Config, edits: Edits, seen: State) -> Mapping[str, Moved] | None:
+    """What an edit of a few peers and rules takes from the flows and adds to them; see `Reader.edited`."""
+    return _READER.edited(before, now, edits, seen)
 
 
 def flows(config: Config, seen: State) -> tuple[Flow, ...]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
-from wgd.config.document import Config, Interface, IPNetwork
-from wgd.crowd import NOBODY, Crowd, crowd
+from wgd.config.document import Config, Interface, IPNetwork, Peer
+from wgd.crowd import NOBODY, Crowd, crowd, edited
 from wgd.prefixes import Ranges
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module
@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # the kinds import flows, and flows this module
 
 Ways = Mapping[str, Ranges]
 """Device → addresses that are reached by it."""
+Edits = Mapping[str, tuple[Sequence[Peer], Sequence[Peer]]]
+"""Interface → peers that go and peers that come."""
 
 PRIVATE_IPV4: tuple[IPNetwork, ...] = tuple(
     ipaddress.IPv4Network(text)
@@ -106,6 +108,7 @@ class Surveyor:
 
     def __init__(self) -> None:
         self._crowds: dict[str, Crowd] = {}
+        self._grounds: dict[int, Ground] = {}
 
     def survey(self, config: Config, routes: Iterable[Route] = (), now: float = 0.0) -> dict[int, Ground]:
         """The ground by IP version. Without routes nothing private lives outside unless a device is named."""
@@ -119,7 +122,14 @@ class Surveyor:
             if not peer.active(now)
         )
         private = [route for route in routes if route.device not in managed]
-        return {version: self._ground(enabled, version, idle, private) for version in (4, 6)}
+        self._grounds = {version: self._ground(enabled, version, idle, private) for version in (4, 6)}
+        return self._grounds
+
+    def edited(self, edits: Edits) -> tuple[Mapping[int, Ground], Mapping[int, Ground]]:
+        """The last ground, and what it would be after edits of peers who are active, at the cost of these
+        few: for rules to be read on, while its `crowds` are not yet whole."""
+        crowds = {**self._crowds, **{i: edited(self._crowds[i], *few) for i, few in edits.items()}}
+        return self._grounds, {version: _with(here, crowds) for version, here in self._grounds.items()}
 
     def expiries(self) -> Iterator[float]:
         """When peers of the last config expire, in seconds since the epoch."""
@@ -136,11 +146,33 @@ class Surveyor:
     ) -> Ground:
         own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in enabled}
         behind = {i.name: self._crowds[i.name].covers[version].ranges for i in enabled}
-        public = public_addresses(version)
-        for taken in (*own.values(), *behind.values()):
-            public = prefixes.difference(public, taken)
+        public = _public(version, own, behind)
         named = {i.name: _named(i, version) for i in enabled}
         return Ground(version, own, behind, named, public, self._crowds, idle, _private_ways(routes, version))
+
+
+def _public(version: int, own: Ways, behind: Ways) -> Ranges:
+    public = public_addresses(version)
+    for taken in (*own.values(), *behind.values()):
+        public = prefixes.difference(public, taken)
+    return public
+
+
+def _with(here: Ground, crowds: Mapping[str, Crowd]) -> Ground:
+    behind = {name: crowds[name].covers[here.version].ranges for name in here.behind}
+    return replace(here, behind=behind, public=_public(here.version, here.own, behind), crowds=crowds)
+
+
+def moved(edits: Edits, version: int) -> Ranges:
+    """The addresses that may live elsewhere after the edits, or no longer, or of late."""
+    found = set[tuple[int, int]]()
+    for few in edits.values():
+        gone, come = (
+            {prefixes.span(p) for one in some for p in one.allowed_ips if p.version == version}
+            for some in few
+        )
+        found |= gone ^ come
+    return prefixes.merged(found)
 
 
 def grounds_of(interface: Interface, grounds: Mapping[int, Ground]) -> tuple[Ground, ...]:

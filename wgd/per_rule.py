@@ -6,14 +6,14 @@ It is a memo of a pure function and nothing else: the answer is the same without
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence, Set
+from itertools import chain, compress, count
 from operator import attrgetter, not_
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
 from wgd.config.document import Forward, Input
-from wgd.cover import NOTHING, Cover
+from wgd.cover import NOTHING, Cover, Span
 from wgd.ground import Ground, public_addresses
 from wgd.listing import touched
 from wgd.prefixes import Ranges
@@ -32,12 +32,23 @@ class _One(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """What came of each rule, in their order, what it was made of, and what addresses they all name."""
+    """What came of each rule, in their order, what it was made of, what addresses they all name, and how many
+    of them name peers."""
 
     rules: Sequence[Forward | Input]
     here: Ground
     each: list[_One]
     cover: Cover
+    naming: int
+
+
+class Heard(NamedTuple, Generic[T]):
+    """What an edit makes of an interface's rules: what was made of some is no longer so, and what is instead.
+    `sure`: some that are as they were."""
+
+    gone: list[T]
+    come: list[T]
+    sure: list[T]
 
 
 class PerRule(Generic[R, T]):
@@ -56,13 +67,45 @@ class PerRule(Generic[R, T]):
         key = (interface, here.version)
         last = self._before.get(key)
         if last is None or _frame(last.here) != _frame(here):
-            last = _Made((), here, [], NOTHING)
+            last = _Made((), here, [], NOTHING, 0)
         made = _remade(last, rules, here, make)
         if last.here is not here:
             for at in _affected(interface, last, made):
-                made.each[at] = made.each[at]._replace(made=make(rules[at]))
+                if (now := make(rules[at])) != made.each[at].made:
+                    made.each[at] = made.each[at]._replace(made=now)
         self._now[key] = made
         return [*map(_MADE, made.each)]
+
+    def edited(
+        self,
+        interface: str,
+        rules: Sequence[R],
+        here: Ground,
+        make: Callable[[R], T],
+        names: Set[str],
+        moved: Ranges,
+    ) -> Heard[T]:
+        """What would differ from the last answer, if these were the rules, and on this ground another were
+        behind some `names` of peers of this interface and behind the addresses that `moved`. Nothing of it
+        is kept."""
+        last = self._now[interface, here.version]
+        start, end, left, _ = touched(last.rules, rules)
+        stop, new = len(last.rules) + (end or 0), rules[start:end]
+        place = {id(rule): at for at, rule in enumerate(last.rules[start:stop], start)}
+        leaving = Counter(span for rule in left for span in last.each[place[id(rule)]].spans)
+        spans = {span for span in _meeting(last.cover, moved) if last.cover.count(span) > leaving[span]}
+        hearing = _hearing(last, names, moved, spans)
+        before: list[T] = [one.made for one in last.each[start:stop]]
+        now: list[T] = []
+        for rule in new:
+            at = place.get(id(rule), -1)
+            now.append(make(rule) if at < 0 or at in hearing else last.each[at].made)
+        further = len(rules) - len(last.rules)
+        for at in hearing.difference(range(start, stop)):
+            before.append(last.each[at].made)
+            now.append(make(rules[at if at < start else at + further]))
+        ends = {0, len(last.rules) - 1}.difference(hearing, range(start, stop)) if last.rules else ()
+        return Heard(before, now, [last.each[at].made for at in ends])
 
 
 _MADE, _INTERNET = attrgetter("made"), attrgetter("internet")
@@ -81,7 +124,8 @@ def _remade(last: _Made, rules: Sequence[R], here: Ground, make: Callable[[R], o
     new = [known.get(id(rule)) or _one(rule, here.version, make) for rule in rules[start:end]]
     gone, come = (Counter(chain.from_iterable(map(_SPANS, some))) for some in (old, new))
     cover = last.cover.changed([*(gone - come).elements()], [*(come - gone).elements()])
-    return _Made(rules, here, last.each[:start] + new + (last.each[end:] if end else []), cover)
+    naming = last.naming + sum(bool(one.peers) for one in new) - sum(bool(one.peers) for one in old)
+    return _Made(rules, here, last.each[:start] + new + (last.each[end:] if end else []), cover, naming)
 
 
 def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
@@ -97,21 +141,27 @@ def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
 def _affected(interface: str, last: _Made, made: _Made) -> set[int]:
     """The rules that read something that is different now; but for new ones, which know it."""
     names, moved = _changed_names(interface, last.here, made.here), _moved(last.here, made.here)
-    found = _but_those(map(names.isdisjoint, map(_PEERS, made.each))) if names else set()
-    if named := _meeting(last.cover, moved) & _meeting(made.cover, moved):
-        found |= _but_those(map(named.isdisjoint, map(_SPANS, made.each)))
+    return _hearing(made, names, moved, _meeting(last.cover, moved) & _meeting(made.cover, moved))
+
+
+def _hearing(made: _Made, names: Set[str], moved: Ranges, spans: Set[Span]) -> set[int]:
+    """Where a rule names one of these peers, has one of these spans, or means the internet of which something
+    moved."""
+    found = _but_those(map(names.isdisjoint, map(_PEERS, made.each))) if names and made.naming else set()
+    if spans:
+        found |= _but_those(map(spans.isdisjoint, map(_SPANS, made.each)))
     if prefixes.intersection(moved, public_addresses(made.here.version)):
         found |= _but_those(map(not_, map(_INTERNET, made.each)))
     return found
 
 
-def _meeting(cover: Cover, moved: Ranges) -> set[tuple[int, int]]:
+def _meeting(cover: Cover, moved: Ranges) -> set[Span]:
     return {span for window in moved for span in cover.meeting(window)}
 
 
 def _but_those(deaf: Iterable[bool]) -> set[int]:
     """Where it is not so."""
-    return {at for at, so in enumerate(deaf) if not so}
+    return {*compress(count(), map(not_, deaf))}
 
 
 def _changed_names(interface: str, one: Ground, other: Ground) -> set[str]:

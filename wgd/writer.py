@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from wgd import prefixes
 from wgd.listing import touched
 from wgd.meaning import Flow
-from wgd.nftset import INTERVALS, NamedSet
+from wgd.nftset import INTERVALS, NamedSet, SetEdit
 from wgd.rules import HOLE, Part, Text, parts, port_texts, rule_text
 
 T = TypeVar("T")
@@ -51,10 +52,31 @@ class Shared:
             self._set = NamedSet(name, part.type, whole)
         return self._set
 
+    def edited(self, interface: str, by: Mapping[bytes, int]) -> SetEdit:
+        """What becomes of the set if so many more (fewer) parts had these elements."""
+        add = sorted(one for one, number in by.items() if number > 0 and one not in self._elements)
+        remove = sorted(one for one, number in by.items() if number < 0 and self._elements[one] + number == 0)
+        one = self.set_of(interface)
+        return SetEdit(one.name, one.type, tuple(add), tuple(remove))
+
     def rule_of(self, interface: str) -> Text:
         """Their rule."""
         name = self.set_of(interface).name
         return Text(self.part.rule.replace(HOLE, f" @{name} "), min(self._words))
+
+
+@dataclass(slots=True)
+class _Change:
+    """What flows that come and go make of the parts that share a rule with this one."""
+
+    part: Part
+    size: int = 0
+    elements: Counter[bytes] = field(default_factory=Counter)
+
+    def count(self, part: Part, by: int) -> None:
+        self.size += by * len(part.elements)
+        for element in part.elements:
+            self.elements[element] += by
 
 
 def _count(counter: Counter[T], one: T, by: int) -> None:
@@ -70,6 +92,7 @@ class Writer:
         self.managed = managed
         self._interface = interface
         self._flows: tuple[Flow, ...] = ()
+        self._given: tuple[Flow, ...] = ()
         self._split: list[tuple[Part, ...]] = []
         self._uses: Counter[int] = Counter()
         self._bare: set[int] = set()
@@ -78,6 +101,7 @@ class Writer:
     def accepts(self, permitted: tuple[Flow, ...]) -> tuple[list[Text], list[NamedSet]]:
         """The rules that let these flows pass, and the sets that they look into."""
         self._update(permitted)
+        self._given = permitted
         many = [group for _, group in sorted(self._shared.items()) if group.size > FEW]
         few = {owner for group in self._shared.values() if group.size <= FEW for owner in group.owners}
         plain = few | self._bare
@@ -85,6 +109,39 @@ class Writer:
         rules = [text for f, mine in each if id(f) in plain for text in self._plain(f, mine)] if plain else []
         rules += [group.rule_of(self._interface) for group in many]
         return rules, [group.set_of(self._interface) for group in many]
+
+    def edited(
+        self, given: tuple[Flow, ...], gone: Iterable[Flow], come: Iterable[Flow]
+    ) -> list[SetEdit] | None:
+        """What becomes of the sets if of the flows `given` last some go and others come; nothing of it is
+        kept. None: rules would be others, too, or it is not known that cheaply."""
+        if given is not self._given:
+            return None
+        known, by = dict[int, Flow](), Counter[int]()
+        for number, some in ((-1, gone), (1, come)):
+            for flow in some:
+                known[id(flow)] = flow
+                by[id(flow)] += number
+        changes = dict[str, _Change]()
+        for one, number in by.items():
+            uses = self._uses[one]
+            if uses + number < 0:
+                return None  # it only equals the one that is counted
+            if (uses > 0) is not (uses + number > 0):
+                mine = parts(known[one], self.managed)
+                if not mine:
+                    return None
+                for part in mine:
+                    changes.setdefault(part.shares, _Change(part)).count(part, 1 if number > 0 else -1)
+        edits = [self._edited(change) for change in changes.values()]
+        return None if None in edits else [edit for edit in edits if edit and (edit.add or edit.remove)]
+
+    def _edited(self, change: _Change) -> SetEdit | None:
+        """Elements alone; None if there is no set, before or after, or if its elements are intervals."""
+        group, part = self._shared.get(change.part.shares), change.part
+        if group is None or min(group.size, group.size + change.size) <= FEW or part.type.endswith(INTERVALS):
+            return None
+        return group.edited(self._interface, change.elements)
 
     def _update(self, permitted: tuple[Flow, ...]) -> None:
         start, end, _, _ = touched(self._flows, permitted)

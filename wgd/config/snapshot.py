@@ -27,13 +27,14 @@ class Snapshot(dict[str, V]):
         names = frozenset(name for name, content in changes.items() if self.get(name) is not content)
         if not names:
             return self
-        now = {**self, **{name: content for name in names if (content := changes[name]) is not None}}
-        if len(now) != len(self):
-            now = dict(sorted(now.items()))
+        made = type(self)(self)
         for name in names:
-            if changes[name] is None:
-                del now[name]
-        made = type(self)(now)
+            if (content := changes[name]) is None:
+                del made[name]
+            else:
+                made[name] = content
+        if any(name not in self for name in names):
+            made = type(self)(dict(sorted(made.items())))
         made._before, made._names = weakref.ref(self), names
         return made
 

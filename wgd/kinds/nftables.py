@@ -134,6 +134,10 @@ class NftablesKind(Kind[Spec]):
         self._writers[name, inward] = writer
         return writer.accepts(flows)
 
+    def writer(self, interface: str) -> Writer | None:
+        """Who wrote last what passes through the interface."""
+        return self._writers.get((interface, False))
+
     def changed_elements(self, config: Config, seen: State) -> list[Change] | None:
         """What differs, if nothing does but elements of sets; None: more does."""
         have, found = seen.of(self.name), []
@@ -202,13 +206,18 @@ def _declaration(field: str, want: str, have: str) -> Iterator[tuple[str, str, s
         yield field, have or "none", want
 
 
+def counted(have: int, want: int, missing: int, extra: int) -> tuple[str, str]:
+    """Of so many members of something, in words."""
+    return f"{have} ({extra} unknown)", f"{want} ({missing} new)"
+
+
 def _members(
     field: str, want: Sequence[str] | frozenset[bytes], have: Sequence[str] | frozenset[bytes]
 ) -> Iterator[tuple[str, str, str]]:
     if want != have:
         mine, theirs = frozenset(want), frozenset(have)  # which sets are already
         missing, extra = len(mine - theirs), len(theirs - mine)
-        yield field, f"{len(have)} ({extra} unknown)", f"{len(want)} ({missing} new)"
+        yield field, *counted(len(have), len(want), missing, extra)
 
 
 def _is_declared(change: Change) -> bool:
