@@ -39,6 +39,7 @@ from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.firewalls import Firewalls
 from wgd.sources.historyfile import append
+from wgd.sources.memory import keep_memory
 from wgd.sources.netlink import NetlinkEvents
 from wgd.sources.statusfile import recent_repairs
 from wgd.sources.trials import take_request
@@ -59,6 +60,7 @@ def run(directories: Directories) -> int:
     """Keep the machine as the files say until SIGTERM. Raises UsageError if somebody else does already."""
     log.configure()
     gc.disable()  # see `_tidy`
+    keep_memory()
     with lock.acquire() as held:
         Daemon(directories, held).run()
     return 0
