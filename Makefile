@@ -5,6 +5,7 @@
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
 # make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator, on a kernel with WireGuard
 # make bench-disruption  what a running connection notices of wgd and of other tools (half an hour)
+# make migration the README's way from wg-quick to wgd, played; writes docs/migration.md
 # make install   wgd on this machine: /opt/wgd, a systemd unit, /etc/wgd; it starts nothing (needs root)
 # make uninstall takes it off again, with the network it made; only /etc/wgd stays (needs root)
 # make test-vm   the tests on Debian's own kernel in an emulated machine; KERNEL=trixie-backports: on a newer one
@@ -14,7 +15,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo bench bench-disruption bench-repair soak test check lint test-vm install uninstall clean
+.PHONY: help demo bench bench-disruption bench-repair soak migration test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -45,6 +46,9 @@ bench-repair: $(READY)
 soak: $(READY)
 	@integration/prepare run uml
 	@.venv/bin/python -m integration.soak
+
+migration: $(READY)
+	@.venv/bin/python -m integration.migration
 
 lint: $(READY)
 	@.venv/bin/ruff check .
