@@ -16,7 +16,7 @@ from wgd.errors import KernelError
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
-from wgd.kinds.nftables import NftElements, NftTransaction
+from wgd.kinds.nftables import Dropped, NftElements, NftTransaction
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
 from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
@@ -49,6 +49,7 @@ class FakeKernel:
         self.nft = NftFake()
         self.ran: list[Op] = []
         self.connections: set[Connection] = set()
+        self.dropped: tuple[Dropped, ...] = ()
         self._backend = backend
         self._switches = (*_SWITCHES, _FORCE) if force_forwarding else _SWITCHES
         self._links: dict[str, Link] = {}
@@ -79,6 +80,7 @@ class FakeKernel:
             "address": lambda: self._addresses,
             "route": lambda: self._routes.values(),
             "nftables": self.nft.everything,
+            "dropped": lambda: self.dropped,
             "policy": lambda: self._policies,
             "connection": lambda: self.connections,
             "sysctl": lambda: (Sysctl(p, v, self._notes.get(p)) for p, v in self._sysctls.items()),

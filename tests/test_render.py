@@ -290,3 +290,14 @@ def test_a_fight(next_try: float | None, by: str | None, said: str) -> None:
         "somebody keeps changing it back",
         f"  ! fight: route A repaired 7 times in the last minute{said}",
     ]
+
+
+def test_what_the_rules_dropped() -> None:
+    def told(**dropped: int | None) -> list[str]:
+        value = QUIET | {"interfaces": [INTERFACE | {"dropped": dropped}]}
+        return [line for line in render_status(value, NOW, Page()).splitlines() if "dropped" in line]
+
+    assert told(forward=0, input=None) == []
+    assert told(forward=1234, input=5) == [
+        "  packets that its rules dropped: 1,234 on their way through, 5 to this machine"
+    ]

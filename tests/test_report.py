@@ -28,6 +28,7 @@ from wgd import report
 from wgd.config.document import Config, Endpoint, Forwarding, Input, Masquerade
 from wgd.endpoints import NOWHERE
 from wgd.errors import Problem, Severity
+from wgd.kinds.nftables import Dropped
 from wgd.kinds.peer import PeerEdit, Stripped
 from wgd.kinds.route import RouteSet
 from wgd.model import State
@@ -207,6 +208,12 @@ def test_a_masquerade_with_an_address_of_nobody_here_is_told(own: str, told: int
     warnings = status(machine(), wanted)["warnings"]
     text = f"no interface of this machine has {own}: what wg0 masquerades to any as {own} may get no answers"
     assert warnings == [text] * told
+
+
+def test_what_the_rules_dropped_is_told_by_interface() -> None:
+    dropped = [Dropped("forward-wg0", 60), Dropped("fence", 7), Dropped("input-wg9", 3)]
+    (wg0,) = status(applied(config(HUB)), config(HUB), dropped=dropped)["interfaces"]
+    assert wg0["dropped"] == {"forward": 60, "input": None}
 
 
 RELAXED = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)

@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -90,7 +91,9 @@ class Daemon:
         self._reloads = self._read_for = 0
         self._passes = 0
         self._mending = Mending(recent_repairs(directories.run))
-        self._teller, self._telling = Teller(directories.run, Firewalls(self._kernel.others.read)), Telling()
+        drops = partial(self._kernel.dump, "dropped")
+        self._teller = Teller(directories.run, Firewalls(self._kernel.others.read), drops)
+        self._telling = Telling()
         self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
         self._took, self._told_for = 0.0, -1
         self._known: Mapping[str, bytes] | None = None

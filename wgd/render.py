@@ -38,6 +38,7 @@ PEER_STATES = {
     "disabled": ("disabled", DIM),
     "expired": ("expired", DIM),
 }
+DROPPED = {"forward": "on their way through", "input": "to this machine"}
 PEER_COLUMNS = (
     Column("peer", least=12),
     Column("handshake"),
@@ -166,6 +167,10 @@ def _interface(value: Value, shown: Sequence[Value], now: float, page: Page) -> 
     yield page.paint(traits.replace("\N{NO-BREAK SPACE}", " "), DIM)
     if value["public_key"]:
         yield page.paint(f"  public key {value['public_key']}", DIM)
+    if dropped := [
+        f"{number:,} {DROPPED[where]}" for where, number in value.get("dropped", {}).items() if number
+    ]:
+        yield page.wrap(f"packets that its rules dropped: {', '.join(dropped)}", "  ", "    ")
     peers = value["peers"]
     if not peers:
         yield page.paint("  no peers", DIM)

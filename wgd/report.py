@@ -6,7 +6,7 @@ The status value is what the daemon writes to `status.json` and what everybody s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from wgd.firewalls.obstacles import Obstacle
 from wgd.flows import disguises, door, guard, nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
+from wgd.kinds.nftables import Dropped
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
 from wgd.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
 from wgd.render import gone_back
@@ -36,6 +37,7 @@ def status(
     failures: Iterable[Outcome] = (),
     rivals: Iterable[Rival] = (),
     obstacles: Iterable[Obstacle] = (),
+    dropped: Iterable[Dropped] = (),
     texts: PeerTexts | None = None,
     trial: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def status(
     `fights` to what it writes, and `wgd status` adds `daemon` to what it shows: see there.
     """
     wrong, others = tuple(problems), tuple(rivals)
+    packets = {one.chain: one.packets for one in dropped}
     rivalry = contenders(plan.conflicts, others)
     plan = replace(
         plan,
@@ -74,7 +77,10 @@ def status(
         "time": seen.now,
         "in_sync": plan.in_sync and not broken and not gone_back(trial),
         "trial": trial,
-        "interfaces": list(_interfaces(config, seen, plan, frozen, texts)),
+        "interfaces": [
+            one | {"dropped": _dropped(one["name"], packets)}
+            for one in _interfaces(config, seen, plan, frozen, texts)
+        ],
         "drift": [_change(change) for change in plan.changes],
         "opens": list(opens(plan)),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
@@ -153,11 +159,17 @@ def _interfaces(
         yield value
 
 
+def _dropped(name: str, packets: Mapping[str, int]) -> dict[str, int | None]:
+    """How many packets its rules have dropped of those to `forward` and of the `input`, since they were
+    written; null: there are no such rules, or nobody asked."""
+    return {"forward": packets.get(guard(name)), "input": packets.get(door(name))}
+
+
 def _interface(name: str, interface: Interface | None, seen: State) -> dict[str, Any]:
     """`name`, `role`, `backend` ("kernel", "userspace", null: not there), `public_key` (null: unknown),
     `listen_port`, `mtu` (null: unknown), `addresses` as in the file; further `state` ("in sync", "drift",
-    "conflict", "frozen", "held" or "disabled"), `frozen` (its files are broken; an accepted copy counts)
-    and `peers`, see `peer_value`."""
+    "conflict", "frozen", "held" or "disabled"), `frozen` (its files are broken; an accepted copy counts),
+    `dropped`, see `_dropped`, and `peers`, see `peer_value`."""
     link: Link | None = seen.of("link").get(name)
     device: Device | None = seen.of("device").get(name)
     backend = None

@@ -6,15 +6,17 @@ It decides nothing. What it says of the network must come from the last look at 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
 from wgd import report
-from wgd.errors import Problem, Severity
+from wgd.errors import KernelError, Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
+from wgd.kinds.nftables import Dropped
 from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.peer_report import PeerTexts
 from wgd.render import trial_lines
@@ -32,14 +34,17 @@ TOLD = 20
 class Teller:
     """Remembers what was told, so as not to say it again."""
 
-    def __init__(self, run_dir: Path, firewalls: Firewalls) -> None:
+    def __init__(
+        self, run_dir: Path, firewalls: Firewalls, drops: Callable[[], Iterable[object]] = tuple
+    ) -> None:
+        """`drops` reads what the rules have dropped, as `Dropped`."""
         self._log: Any = structlog.get_logger()
         self._run_dir = run_dir
         self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
         self._conflicts: frozenset[Conflict] = frozenset()
         self._left_over: frozenset[Foreign] = frozenset()
-        self._firewalls = firewalls
+        self._firewalls, self._drops = firewalls, drops
         self._obstacles: tuple[Obstacle, ...] = ()
         self._trial: tuple[Trial | None, str] = (None, "")
 
@@ -112,6 +117,7 @@ class Teller:
             obstacles=obstacles,
             warnings=self._firewalls.unreadable(loaded.config),
             failures=done.outcomes,
+            dropped=self._dropped(),
             rivals=others.among(loaded.config, done.seen),
             texts=self._texts,
             trial=trials.told(loaded.trial, loaded.refused, time.time()),
@@ -122,6 +128,12 @@ class Teller:
             self._log.error(f"{self._run_dir} cannot hold status.json: {error.strerror}")
         listed = sum(len(interface.peers) for interface in loaded.config.interfaces.values())
         notify.notify(READY=1, STATUS=report.summary(value, listed))
+
+    def _dropped(self) -> Iterable[Dropped]:
+        """What the rules dropped; nothing if that cannot be read: the next pass says why."""
+        with suppress(KernelError):
+            return cast("Iterable[Dropped]", self._drops())
+        return ()
 
     def _stopped_by(self, obstacles: tuple[Obstacle, ...]) -> None:
         """Other firewalls that drop what wgd permits, each once, with what would open it."""

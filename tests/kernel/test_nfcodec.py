@@ -7,9 +7,9 @@ import struct
 import pytest
 
 from wgd.kernel.netlink import attribute, nest
-from wgd.kernel.nfcodec import asleep, parse_chains, parse_flowtables, parse_objects
+from wgd.kernel.nfcodec import asleep, parse_chains, parse_drops, parse_flowtables, parse_objects
 from wgd.kernel.nfsets import parse_sets
-from wgd.kinds.nftables import CLAMP, FORWARD, POSTROUTING, Chain, Rule
+from wgd.kinds.nftables import CLAMP, FORWARD, POSTROUTING, Chain, Dropped, Rule
 
 
 def number(value: int) -> bytes:
@@ -84,6 +84,29 @@ def test_rules_keep_their_order_and_their_chain() -> None:
         Chain("a", "", (Rule("1"), Rule("3"))),
         Chain("b", "", (Rule("2"),)),
     ]
+
+
+def expression(name: str, *data: bytes) -> bytes:
+    return nest(1, attribute(1, name.encode() + b"\0"), nest(2, *data))
+
+
+def counting(packets: int) -> bytes:
+    return expression("counter", attribute(1, bytes(8)), attribute(2, packets.to_bytes(8)))
+
+
+def test_what_is_dropped_is_what_rules_count_that_end_in_a_verdict() -> None:
+    """Not what is told of in the log, nor what others count."""
+    log, drop = expression("log"), expression("immediate")
+    rules = [
+        named("a", nest(4, expression("meta"), drop)),
+        named("a", nest(4, expression("limit"), counting(3), log)),
+        named("a", nest(4, counting(7), drop)),
+        named("a", nest(4, expression("cmp"), counting(2**40), drop)),
+        named("b", nest(4, counting(0), drop)),
+        named("c", nest(4, counting(9), drop), table="inet other"),
+        rule("a", "#1"),
+    ]
+    assert parse_drops(rules) == [Dropped("a", 2**40 + 7), Dropped("b", 0)]
 
 
 @pytest.mark.parametrize("table", ["ip wgd", "inet other"])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wgd import report
 from wgd.config.document import Config
@@ -20,6 +20,7 @@ from wgd.sources import dns, files, others, trials
 from wgd.sources.files import Directories, Loaded
 
 if TYPE_CHECKING:
+    from wgd.kinds.nftables import Dropped
     from wgd.sources.firewalls import Firewalls
 
 CAP_NET_ADMIN = 12
@@ -64,6 +65,7 @@ class Machine:
             warnings=beside.warnings(loaded.config, seen, plan) if beside else (),
             obstacles=beside.obstacles(loaded.config, seen) if beside else (),
             failures=failures,
+            dropped=cast("Iterable[Dropped]", self.kernel.dump("dropped")),
             rivals=others.among(loaded.config, seen),
             trial=trials.told(loaded.trial, loaded.refused, time.time()),
         )

@@ -55,6 +55,7 @@ class LinuxKernel:
             "peer": self._peers,
             "sysctl": lambda: sysctl.dump(self._sysctls),
             "nftables": self._table.everything,
+            "dropped": self._table.drops,
             "policy": policy.rules,
             "connection": conntrack.connections,
         }

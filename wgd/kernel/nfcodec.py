@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from struct import Struct
 
-from wgd.kernel.netlink import attribute, attributes, text
-from wgd.kinds.nftables import TABLE, Chain, Rule
+from wgd.kernel.netlink import attribute, attributes, elements, text
+from wgd.kinds.nftables import TABLE, Chain, Dropped, Rule
 
 SUBSYSTEM = 10 << 8
 """What distinguishes nftables' messages from other ones of netfilter."""
@@ -32,7 +32,8 @@ _OF_TABLE = 1
 _TABLE_FLAGS, _DORMANT = 2, 1
 _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_TYPE = 3, 4, 5, 7
 _HOOK_NUMBER, _HOOK_PRIORITY = 1, 2
-_RULE_CHAIN, _RULE_USERDATA = 2, 7
+_RULE_CHAIN, _RULE_EXPRESSIONS, _RULE_USERDATA = 2, 4, 7
+_EXPRESSION_NAME, _EXPRESSION_DATA, _COUNTER_PACKETS = 1, 2, 2
 _NAME = 2
 """The attribute that names a set, an object or a flowtable."""
 _OBJECT_SORT = 3
@@ -90,6 +91,18 @@ def parse_chains(chains: Iterable[bytes], rules: Iterable[bytes]) -> list[Chain]
         for has in ours(chains)
         for name in (text(has[_CHAIN_NAME]),)
     ]
+
+
+def parse_drops(rules: Iterable[bytes]) -> list[Dropped]:
+    """What our table's rules have dropped that count it, chain by chain."""
+    found: dict[str, int] = {}
+    for has in ours(rules):
+        expressions = [attributes(one) for one in elements(has.get(_RULE_EXPRESSIONS, b""))]
+        counted = [one for one in expressions if one[_EXPRESSION_NAME] == b"counter\0"]
+        if counted and expressions[-1][_EXPRESSION_NAME] == b"immediate\0":
+            name, told = text(has[_RULE_CHAIN]), attributes(counted[0][_EXPRESSION_DATA])
+            found[name] = found.get(name, 0) + int.from_bytes(told[_COUNTER_PACKETS])
+    return [Dropped(*one) for one in found.items()]
 
 
 def parse_objects(objects: Iterable[bytes]) -> list[Chain]:

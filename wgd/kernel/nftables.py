@@ -18,7 +18,7 @@ from wgd.errors import KernelError
 from wgd.kernel import netlink, nfcodec, nfsets
 from wgd.kernel.netlink import NOTHING_YET, Dumped, Netlink, Request
 from wgd.kernel.nfcodec import about_table
-from wgd.kinds.nftables import NftElements, NftTransaction, Spec
+from wgd.kinds.nftables import Dropped, NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
 
 _TORN_READINGS = 20
@@ -56,6 +56,13 @@ class Table:
             if before is None:
                 return []
         raise KernelError("read nftables", errno.EAGAIN, "they kept changing while they were read")
+
+    def drops(self) -> list[Dropped]:
+        """What our rules have dropped; nothing if there are none. Raises KernelError."""
+        if _supported(self.generation) is None:
+            return []
+        with self._kernel() as kernel:
+            return nfcodec.parse_drops(kernel.dump(_READ, nfcodec.GETRULE, about_table()).bodies)
 
     def generation(self) -> int:
         """The number of the last change to any nftables rule in this network namespace."""

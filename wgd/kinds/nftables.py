@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from wgd import rules
 from wgd.chains import REPLIES, clamping, coming_in, fence, marking, masquerade, passing
@@ -56,6 +56,13 @@ class Chain:
     hook: str
     rules: tuple[Rule, ...] = ()
     other: str = ""
+
+
+class Dropped(NamedTuple):
+    """How many packets rules of a chain have dropped since they were written."""
+
+    chain: str
+    packets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
