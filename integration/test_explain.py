@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +98,23 @@ def test_nothing_is_wrong_with_what_passes_through(
 ) -> None:
     told = explained(network[0].hosts[name], *words)
     assert (told.status, told.diagnosis) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("hub-1", (CAMERA, "--from", "172.27.0.2")), ("spoke-1", (CAMERA,))]
+)
+def test_without_privilege_it_says_what_it_could_not_see(
+    network: tuple[Lab, dict[str, str]], name: str, words: tuple[str, ...]
+) -> None:
+    """And takes nothing that it cannot see for missing."""
+    host = network[0].hosts[name]
+    bare = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-m", "wgd")
+    done = host.attempt(*bare, "explain", *words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = json.loads(done.stdout)["steps"]
+    assert {step["step"] for step in steps if "only root" in step["fact"]} >= {"settings"}
+    assert not [step for step in steps if step["mark"] == "wrong"]
+    assert "route" in [step["step"] for step in steps if step["mark"] == "right"]
 
 
 SEVEN = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
-from tests.configs import key, network, networks
+from tests.configs import address, key, network, networks, side
 from tests.explain.support import CAMERA, Machine, machine, text, wrong
+from wgd.config.document import Forward
 from wgd.explain.steps import Mark
 
 HEALTHY = [
@@ -137,6 +139,35 @@ def test_what_a_hub_does_cannot_be_seen_from_a_spoke() -> None:
     last = machine("spoke-1").explain(CAMERA)[-1]
     assert (last.mark, last.diagnosis) == (Mark.UNKNOWN, "rest-is-up-to-the-peer")
     assert text(last) == "hub-1 see there wgd explain 10.11.12.7 --from 172.27.0.2 "
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "diagnoses"),
+    [
+        ("fd00:27::2", "", []),
+        ("fd00:cafe::7", "", []),
+        ("fd00:27::3", "fd00:27::2", []),
+        ("fd00:cafe::7", "fd00:27::2", []),
+        ("fd00:27::1", "fd00:27::3", []),
+        ("2001:4860::1", "", []),
+        ("fd00:dead::1", "fd00:27::2", ["nobody-has-it"]),
+        ("fd00:27::2", "fd00:27::3", ["rule-goes-the-other-way"]),
+    ],
+)
+def test_ipv6_goes_the_same_ways(target: str, source: str, diagnoses: list[str]) -> None:
+    here = machine("hub-1")
+    here.kernel.add_address("eth0", address("2001:db8::15/64"))
+    here.kernel.add_route(network("::/0"), "eth0", metric=1024, gateway=True)
+    first, second = (
+        replace(peer, allowed_ips=(*peer.allowed_ips, *networks(*more)))
+        for peer, more in zip(
+            here.interface.peers, (("fd00:27::2/128",), ("fd00:27::3/128", "fd00:cafe::/64")), strict=True
+        )
+    )
+    rule = Forward(side("spoke-1", peers=("spoke-1",)), side("spoke-2", "fd00:cafe::/64", peers=("spoke-2",)))
+    own = (*here.interface.addresses, address("fd00:27::1/64"))
+    here.wants(addresses=own, peers=(first, second), forwards=(rule,))
+    assert wrong(here.explain(target, source)) == diagnoses
 
 
 def test_an_answer_without_masquerade_shows_that_there_is_a_way_back() -> None:
