@@ -24,6 +24,7 @@ from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.address import Address
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.peer import PeerEdit, PeersSet
+from wgd.kinds.policy import OPENED, OWN
 from wgd.model import Op
 
 EDITS, MANY = 50, 1000
@@ -49,7 +50,7 @@ def device(world: RealWorld, **what: object) -> None:
     world.kernel.run(DeviceSet(refs=(), interface="wg0", **what))  # type: ignore[arg-type]
 
 
-TAMPERING: dict[str, Callable[[RealWorld], None]] = {
+TAMPERING: dict[str, Callable[[RealWorld], object]] = {
     "link down": lambda world: world.set_link("wg0", up=False),
     "link deleted": lambda world: world.delete_link("wg0"),
     "mtu": lambda world: world.set_mtu("wg0", 1300),
@@ -72,6 +73,7 @@ TAMPERING: dict[str, Callable[[RealWorld], None]] = {
     "connected route deleted": lambda world: world.delete_route("10.0.0.0/8"),
     "route elsewhere": lambda world: world.add_route("192.168.98.0/24", "eth0"),
     "rules flushed": lambda world: world.flush_rules(),
+    "routing rules flushed": lambda world: [*map(world.delete_policies, (OWN, OPENED))],
     "rule inserted": lambda world: world.insert_rule("forward-wg0", "accept"),
     "chain inserted": lambda world: world.insert_rule("theirs", "drop"),
     "set inserted": lambda world: world.add_set("their-set"),
