@@ -304,6 +304,7 @@ class Daemon:
         self._telling.told(started, ended)
         self._pacer.told(ended - started)
         self._tidy(ended)
+        self._files.prepare()
 
     def _tidy(self, now: float) -> None:
         """Look for garbage that refers to itself; all else goes by itself. Left alone, the interpreter would

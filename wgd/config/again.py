@@ -63,6 +63,12 @@ class Decoder:
         self._files, self._keys_seen = files, self._read_key.changes
         return decoded
 
+    def prepare(self) -> None:
+        """Make now what the next edit would make first: what is there, in an order to find clashes by."""
+        if self._decoded is not None:
+            for name in self._decoded.config.interfaces:
+                self._standing_of(name, self._decoded)
+
     def _whole(self, files: Files) -> Decoded:
         drafts = {file: self._drafts(file, files[file]) for file in files}
         decoded = decode_drafts(drafts, self._read_key, self._now, self._links)

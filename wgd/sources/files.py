@@ -198,6 +198,10 @@ class ConfigFiles:
         if self._trials:
             self._trials.over()
 
+    def prepare(self) -> None:
+        """While nobody waits: what the next edit of the files would have to wait for."""
+        self._decoder.prepare()
+
     def _keep_missing(self, files: Files, steady: float) -> tuple[Files, float]:
         """Put accepted files that have just gone back among `files`; when does the first run out of grace?"""
         changed = differing(self._accepted, files)
