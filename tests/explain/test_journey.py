@@ -170,6 +170,13 @@ def test_ipv6_goes_the_same_ways(target: str, source: str, diagnoses: list[str])
     assert wrong(here.explain(target, source)) == diagnoses
 
 
+def test_a_name_with_a_dot_is_quoted_in_toml() -> None:
+    here = machine("spoke-1")
+    renamed = replace(here.interface.peers[0], name="hub.home", routes=False)
+    here.wants(peers=(renamed,))
+    assert text(here.first_wrong(CAMERA)) == ' under [peers."hub.home"] routes = true wg0.toml'
+
+
 def test_an_answer_without_masquerade_shows_that_there_is_a_way_back() -> None:
     """The home's router may know a route to the tunnel."""
     here = machine("spoke-2")

@@ -178,7 +178,7 @@ def nobody_keeps_the_way_open(leg: Leg) -> Finding | None:
     return Finding(
         f"this machine ({call.source}) is behind NAT and says nothing by itself: after minutes of silence "
         f"nothing from {leg.name} gets in",
-        Mend(f"under [peers.{leg.name}]", ("persistent_keepalive = 25",), leg.file),
+        Mend(f"under {leg.table}", ("persistent_keepalive = 25",), leg.file),
         certain=leg.is_quiet(LIVE),
     )
 

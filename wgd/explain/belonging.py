@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wgd import ground, prefixes
 from wgd.config.document import Interface
-from wgd.explain.leg import Leg, quoted, restored
+from wgd.explain.leg import Leg, quoted, restored, table_of
 from wgd.explain.sight import LOCAL, IPAddress
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.route import lookup
@@ -63,7 +63,7 @@ def _listing_it(leg: Leg) -> Mend:
     if len(peer.allowed_ips) > FEW:
         return Mend(f'add "{new}" to allowed_ips of {peer.name}', file=f"{interface.name}.toml")
     line = f"allowed_ips = {quoted([*peer.allowed_ips, new])}"
-    return Mend(f"if it is behind {peer.name}: [peers.{peer.name}]", (line,), f"{interface.name}.toml")
+    return Mend(f"if it is behind {peer.name}: {table_of(peer.name)}", (line,), f"{interface.name}.toml")
 
 
 def _named(interface: Interface, leg: Leg) -> list[str]:
@@ -82,7 +82,7 @@ def peer_has_expired(leg: Leg) -> Finding | None:
     when = leg.owner.peer.expires
     return Finding(
         f"{leg.name} has expired, {when:%Y-%m-%d %H:%M}",
-        Mend(f"under [peers.{leg.name}], take away or move", ("expires = …",), leg.file),
+        Mend(f"under {leg.table}, take away or move", ("expires = …",), leg.file),
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from wgd.config.document import Config, Endpoint, Interface, IPNetwork
 from wgd.config.document import Peer as ConfiguredPeer
+from wgd.config.wording import dotted
 from wgd.endpoints import SocketAddress
 from wgd.explain.sight import LOCAL, IPAddress, Lookup, Sight, Way
 from wgd.explain.steps import Mend
@@ -93,6 +94,11 @@ class Leg:
         return self.age is None or self.age > seconds
 
     @property
+    def table(self) -> str:
+        """The head of its table in a file."""
+        return table_of(self.name)
+
+    @property
     def file(self) -> str:
         """Where the interface is described."""
         return f"{self.interface.name}.toml" if self.interface is not None else ""
@@ -165,6 +171,11 @@ def _call(sight: Sight, device: str, peer: Peer | None) -> Way | None:
 def address_of(text: str) -> IPAddress | None:
     """An endpoint's address; None for one with a scope, which nothing here can follow."""
     return None if "%" in text else ip_address(text)
+
+
+def table_of(peer: str) -> str:
+    """As TOML wants it: a dot in a bare name would nest."""
+    return f"[{dotted(('peers', peer))}]"
 
 
 def text_of(endpoint: SocketAddress) -> str:

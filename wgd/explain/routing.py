@@ -44,7 +44,7 @@ def route_is_switched_off(leg: Leg) -> Finding | None:
         return None
     return Finding(
         f"{leg.address} leads {_where(leg)}, since `routes = false` keeps {leg.name} from having routes",
-        Mend(f"under [peers.{leg.name}]", ("routes = true",), leg.file),
+        Mend(f"under {leg.table}", ("routes = true",), leg.file),
     )
 
 
