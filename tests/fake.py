@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tests.nft_fake import NftFake
+from wgd.access.revoking import Connection, Revoke
 from wgd.config.document import IPInterface, IPNetwork
 from wgd.errors import KernelError
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
@@ -22,7 +23,6 @@ from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
 from wgd.model import OURS, Op, Secret
-from wgd.revoking import Connection, Revoke
 
 BY_KERNEL = 2
 BY_HAND = 3

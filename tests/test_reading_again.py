@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.configs import HUB, NOW, config, interface, machine, network, peer, run, side
-from wgd import flows
+from wgd.access import flows
+from wgd.access.flows import Reader, disguises, entries, ingress, nowhere
 from wgd.config.document import Config, Forward, Input, Interface, Masquerade, Peer, PortRange, Side
-from wgd.flows import Reader, disguises, entries, ingress, nowhere
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.route import Route
 from wgd.model import State

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.configs import HUB, NOW, config, machine, resolved
 from wgd.model import Conflict, Ref
+from wgd.output.report import status
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.report import status
 from wgd.rivals import Rival, named, warnings
 
 RIVAL = Rival("wg0", "wg-quick@wg0.service", "enabled", "`systemctl disable wg-quick@wg0`")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.configs import HUB, NOW, config, interface, machine, peer, private_key, resolved, run
-from wgd import report
 from wgd.config.document import Config
 from wgd.model import Plan, Report, Secret
+from wgd.output import report
 from wgd.plan import make_plan
 from wgd.reconcile import observe
 

@@ -14,12 +14,12 @@ import pytest
 from tests.configs import HUB, NOW, SEED, address, config, machine, peer, resolved, run
 from tests.json_schema import fits
 from tests.test_mending import Machine
-from wgd import report
 from wgd.config.document import Config, Forwarding
 from wgd.errors import Problem
 from wgd.firewalls.obstacles import Obstacle
 from wgd.kinds.link import LinkCreate
 from wgd.model import Outcome, Ref
+from wgd.output import report
 from wgd.plan import make_plan
 from wgd.reconcile import observe
 from wgd.sources.trials import told

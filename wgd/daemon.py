@@ -27,10 +27,10 @@ from wgd.config.snapshot import differing
 from wgd.edit import edit_plan
 from wgd.endpoints import to_ask_again
 from wgd.errors import ConfigError, KernelError
-from wgd.history import entry
 from wgd.kernel.linux import LinuxKernel
 from wgd.mending import Mending, at_rest
 from wgd.model import Plan, Report, State
+from wgd.output.history import entry
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer, Telling
 from wgd.plan import Memo
 from wgd.reconcile import deletes_more, reconcile

@@ -5,9 +5,9 @@ Whatever it says, the whole plan would say of the same edit. What it cannot tell
 
 from __future__ import annotations
 
+from wgd.access.flows import edited, permitted
+from wgd.access.ground import Edits
 from wgd.config.document import Config
-from wgd.flows import edited, permitted
-from wgd.ground import Edits
 from wgd.kinds.nftables import NftablesKind, NftElements, counted
 from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit

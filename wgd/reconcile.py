@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import cast
 
+from wgd.access.revoking import Connection, Revoke, judge
 from wgd.config.document import Config
 from wgd.errors import KernelError
 from wgd.kinds import KINDS
@@ -17,7 +18,6 @@ from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
-from wgd.revoking import Connection, Revoke, judge
 
 ROUNDS = 3
 """An op can take other objects along (an address its routes): the rounds after the first set them again."""

@@ -10,10 +10,10 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wgd.findings import called
 from wgd.kinds import KINDS
 from wgd.model import Change, Ref, Report, Verb
-from wgd.terminal import plain, several
+from wgd.output.findings import called
+from wgd.output.terminal import plain, several
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _DONE = {Verb.CREATE: "restored", Verb.UPDATE: "put right", Verb.DELETE: "removed"}

@@ -13,13 +13,13 @@ from typing import Any, cast
 
 import structlog
 
-from wgd import report
 from wgd.errors import KernelError, Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
 from wgd.kinds.nftables import Dropped
 from wgd.model import Conflict, Foreign, Outcome, Report
-from wgd.peer_report import PeerTexts
-from wgd.render import trial_lines
+from wgd.output import report
+from wgd.output.peer_report import PeerTexts
+from wgd.output.render import trial_lines
 from wgd.rivals import named
 from wgd.sources import notify, others, trials
 from wgd.sources.files import Loaded

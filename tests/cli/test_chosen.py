@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.test_render import DRIFT, INTERFACE, NOW, PEER, QUIET
+from tests.output.test_render import DRIFT, INTERFACE, NOW, PEER, QUIET
 from wgd.cli.chosen import chosen, in_order
 from wgd.errors import UsageError
-from wgd.render import render_status
-from wgd.terminal import Page
+from wgd.output.render import render_status
+from wgd.output.terminal import Page
 
 PHONE = PEER | {"name": "phone", "last_handshake": None, "received": 0, "sent": 0}
 TABLET = PEER | {"name": "tablet", "last_handshake": NOW - 5, "received": 10, "sent": 10}

@@ -12,8 +12,8 @@ import pytest
 from tests.cli.conftest import Wgd
 from tests.configs import HUB, NOW, SEED, SPOKE_2, config, interface, peer, side
 from wgd.config.document import Config, Input, PortRange
-from wgd.graph import as_mermaid, as_svg, as_text, nets
-from wgd.terminal import Page
+from wgd.output.graph import as_mermaid, as_svg, as_text, nets
+from wgd.output.terminal import Page
 
 CROWD = config(
     replace(

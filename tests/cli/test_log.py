@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Wgd
-from tests.test_history import ENTRY, NOW
+from tests.output.test_history import ENTRY, NOW
 from wgd.cli.log import since
 from wgd.errors import UsageError
 from wgd.sources.historyfile import append

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_render import INTERFACE, LOUD, QUIET
+from tests.output.test_render import INTERFACE, LOUD, QUIET
 from wgd import __version__
 from wgd.cli import beside
 from wgd.cli.chosen import only

@@ -12,15 +12,15 @@ import pytest
 from tests.cli.conftest import HUB, Wgd
 from tests.cli.test_change import options
 from tests.configs import machine
-from tests.test_render import NOW, QUIET
+from tests.output.test_render import NOW, QUIET
 from wgd.cli import beside, trial
 from wgd.cli.change import apply_here
 from wgd.cli.machine import Machine
 from wgd.errors import UsageError
-from wgd.render import render_status, summary, trial_lines
+from wgd.output.render import render_status, summary, trial_lines
+from wgd.output.terminal import Page
 from wgd.sources.files import Directories
 from wgd.sources.trials import REQUEST, take_request
-from wgd.terminal import Page
 from wgd.trial import Request
 
 Said = pytest.CaptureFixture[str]

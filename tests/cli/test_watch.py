@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Wgd
-from tests.test_render import QUIET
+from tests.output.test_render import QUIET
 from wgd import __version__
 from wgd.cli.watch import frame
 

@@ -9,7 +9,7 @@ from tests.explain.support import CAMERA, machine
 from wgd.explain.sight import Asked
 from wgd.explain.steps import Mark, Mend, Step
 from wgd.explain.telling import render, value
-from wgd.terminal import Page
+from wgd.output.terminal import Page
 
 ASKED = Asked(ip_address(CAMERA), ip_address("172.27.0.2"))
 WRONG = Step(

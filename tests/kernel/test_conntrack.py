@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from wgd.access.revoking import Connection
 from wgd.kernel.conntrack import answered_one, connection
 from wgd.kernel.netlink import attribute, attributes, nest
-from wgd.revoking import Connection
 
 ONE, OTHER, OURS = (bytes((10, 0, 0, number)) for number in (1, 2, 3))
 

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from tests.configs import address, key, network, networks, private_key
+from wgd.access.revoking import Connection, Revoke
 from wgd.endpoints import NOWHERE
 from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
@@ -18,7 +19,6 @@ from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
 from wgd.nftset import SetEdit
-from wgd.revoking import Connection, Revoke
 
 PEER = base64.b64encode(key("a")).decode()
 CAMERAS = (Route(network("10.11.12.0/24"), "wg0"), Route(network("fd00::/64"), "wg0", 1024))

@@ -22,8 +22,8 @@ from tests.configs import (
     run,
     side,
 )
+from wgd.access.flows import FENCE
 from wgd.config.document import Config, Forward, Input, Interface, Masquerade, PortRange
-from wgd.flows import FENCE
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, Rule
 from wgd.model import State
 from wgd.nftset import NamedSet

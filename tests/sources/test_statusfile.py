@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.configs import HUB, NOW, SEED, config, machine, peer, run
-from wgd.peer_report import PeerTexts
+from wgd.output.peer_report import PeerTexts
+from wgd.output.report import status
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.report import status
 from wgd.sources.statusfile import NAME, as_json, write_status
 
 peers = st.lists(st.dictionaries(st.sampled_from(("name", "sent", 'é"')), st.integers() | st.text()))

@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-from wgd import report, script
 from wgd.cli import beside
 from wgd.cli.machine import Machine, here
 from wgd.cli.output import Exit, complain, page, show, show_json
@@ -17,8 +16,9 @@ from wgd.config.document import Config
 from wgd.errors import KernelError, UsageError
 from wgd.kinds.link import Link
 from wgd.model import OURS, Outcome, Report
+from wgd.output import report, script
+from wgd.output.render import render_result
 from wgd.reconcile import deletes_more, failures, reconcile, revocation
-from wgd.render import render_result
 from wgd.sources import lock
 from wgd.sources.files import Loaded, accept
 from wgd.sources.store import read_store

@@ -13,10 +13,10 @@ from wgd.cli.output import Exit, page, show, show_json
 from wgd.config.names import Part, claim
 from wgd.config.wording import listed
 from wgd.errors import Problem, Severity, UsageError
-from wgd.findings import tell_problem
-from wgd.report import problem_value
+from wgd.output.findings import tell_problem
+from wgd.output.report import problem_value
+from wgd.output.terminal import several
 from wgd.sources.files import load
-from wgd.terminal import several
 
 
 def check(options: argparse.Namespace) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 
-from wgd import graph as drawing
 from wgd.cli.machine import directories
 from wgd.cli.output import Exit, aside, page, show
 from wgd.errors import Severity, UsageError
+from wgd.output import graph as drawing
+from wgd.output.terminal import several
 from wgd.sources.files import load
-from wgd.terminal import several
 
 
 def graph(options: argparse.Namespace) -> int:

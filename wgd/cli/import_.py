@@ -20,8 +20,8 @@ from wgd.importer.found import Fate, KeyFile
 from wgd.importer.lines import unit_lines
 from wgd.importer.sources import Imported
 from wgd.model import Secret
+from wgd.output.terminal import several
 from wgd.sources import lock, written
-from wgd.terminal import several
 
 KINDS = ("link", "device", "peer", "address", "route")
 UNITS = (".netdev", ".network")

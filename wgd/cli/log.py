@@ -9,7 +9,7 @@ from datetime import datetime
 
 from wgd.cli.output import Exit, page, show, show_json
 from wgd.errors import UsageError
-from wgd.history import render
+from wgd.output.history import render
 from wgd.sources.historyfile import entries
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wgd import report
 from wgd.config.document import Config
 from wgd.errors import UsageError
 from wgd.model import Outcome, Plan, State
+from wgd.output import report
 from wgd.plan import make_plan
 from wgd.protocols import Kernel
 from wgd.reconcile import Resolved, observe

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 
-from wgd.terminal import Page, plain
+from wgd.output.terminal import Page, plain
 
 
 class Exit(enum.IntEnum):

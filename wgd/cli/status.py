@@ -13,7 +13,7 @@ from wgd.cli.chosen import chosen, in_order
 from wgd.cli.output import page, show, show_json
 from wgd.cli.watch import watch
 from wgd.errors import UsageError
-from wgd.render import render_status
+from wgd.output.render import render_status
 from wgd.sources import lock
 
 Value = dict[str, Any]

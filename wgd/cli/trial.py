@@ -10,7 +10,7 @@ from typing import Any
 from wgd.cli import beside
 from wgd.cli.output import Exit, page, show
 from wgd.errors import UsageError
-from wgd.render import render_result
+from wgd.output.render import render_result
 from wgd.sources import lock, trials
 from wgd.trial import Request
 

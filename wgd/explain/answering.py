@@ -12,8 +12,8 @@ from wgd.explain.calling import LIVE, calls_us, our_key
 from wgd.explain.leg import Leg, address_of
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.link import Link
-from wgd.peer_report import in_base64
-from wgd.terminal import age, size
+from wgd.output.peer_report import in_base64
+from wgd.output.terminal import age, size
 
 AHEAD = 5.0
 """Seconds that a handshake may lie in the future: clocks are corrected all the time."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wgd import ground, prefixes
+from wgd import prefixes
+from wgd.access import ground
 from wgd.config.document import Interface
 from wgd.explain.leg import Leg, quoted, restored, table_of
 from wgd.explain.sight import LOCAL, IPAddress

@@ -8,8 +8,8 @@ from wgd.explain.leg import Leg, address_of, restored, text_of
 from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import obstacles
-from wgd.peer_report import in_base64
-from wgd.terminal import age
+from wgd.output.peer_report import in_base64
+from wgd.output.terminal import age
 
 LIVE = 180.0
 """Seconds after a handshake for which a session can carry packets."""

@@ -16,7 +16,7 @@ from wgd.explain.steps import Mend
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
 from wgd.kinds.peer import Peer
-from wgd.peer_report import in_base64
+from wgd.output.peer_report import in_base64
 
 
 class Owner(NamedTuple):

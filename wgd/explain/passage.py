@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from wgd.chains import MARK
+from wgd.access.chains import MARK
+from wgd.access.flows import Disguise, disguises, entries, flows
+from wgd.access.ground import Place
+from wgd.access.meaning import Flow
 from wgd.config.document import Forwarding, Interface, PortRange
 from wgd.explain.leg import Leg, leg
 from wgd.explain.sight import LOCAL, Asked, IPAddress, Lookup, Sight, Way
-from wgd.flows import Disguise, disguises, entries, flows
-from wgd.ground import Place
 from wgd.kinds.nftables import NftablesKind
-from wgd.meaning import Flow
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from wgd.access.flows import door, flows, guard
+from wgd.access.ground import Place
+from wgd.access.meaning import HERE, Flow
 from wgd.config.document import Interface
 from wgd.explain.leg import Leg, quoted, restored, word
 from wgd.explain.passage import Passage
 from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import in_the_way
-from wgd.flows import door, flows, guard
-from wgd.ground import Place
 from wgd.kinds.policy import GATE, gate
-from wgd.meaning import HERE, Flow
 
 RULES = frozenset({"nftables"})
 """What it takes to see rules."""

@@ -12,7 +12,7 @@ from wgd.explain.leg import Leg, text_of
 from wgd.explain.sight import IPAddress
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.peer import Peer
-from wgd.terminal import size
+from wgd.output.terminal import size
 
 PROBE = "probe"
 NO_WAY, CIRCLES, FORBIDDEN = "knows no way", "went in circles", "not allowed"

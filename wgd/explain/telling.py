@@ -9,7 +9,7 @@ from wgd.explain.journey import broken
 from wgd.explain.probing import PROBE
 from wgd.explain.sight import Asked
 from wgd.explain.steps import Mark, Mend, Step
-from wgd.terminal import BOLD, GREEN, RED, YELLOW, Page, plain
+from wgd.output.terminal import BOLD, GREEN, RED, YELLOW, Page, plain
 
 SIGNS = {Mark.RIGHT: ("✓", GREEN), Mark.WRONG: ("✗", RED), Mark.UNKNOWN: ("?", YELLOW)}
 NAMED = 11

@@ -11,15 +11,16 @@ from functools import cache
 from ipaddress import ip_network
 from typing import Any
 
-from wgd import ground, prefixes
+from wgd import prefixes
+from wgd.access import ground
+from wgd.access.flows import flows
+from wgd.access.ground import Place
+from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, IPNetwork, PortRange
 from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
 from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Does, Ending, Ruleset, endings
-from wgd.flows import flows
-from wgd.ground import Place
-from wgd.meaning import Flow
 from wgd.model import State
 from wgd.prefixes import Ranges
 

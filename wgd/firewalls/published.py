@@ -8,10 +8,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from wgd.access.flows import flows, guard
+from wgd.access.meaning import Flow
 from wgd.config.document import Config
 from wgd.firewalls.walk import Published, Ruleset
-from wgd.flows import flows, guard
-from wgd.meaning import Flow
 from wgd.model import Plan, Ref, State, Verb
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from errno import ENOENT
 from struct import Struct
 
+from wgd.access.revoking import Connection, Revoke
 from wgd.errors import KernelError
 from wgd.kernel import netlink
 from wgd.kernel.netlink import NESTED, Netlink, Request, attribute, attributes
 from wgd.kernel.nfcodec import HEADER
-from wgd.revoking import Connection, Revoke
 
 _SUBSYSTEM = 1 << 8
 GET, DELETE = _SUBSYSTEM | 1, _SUBSYSTEM | 2

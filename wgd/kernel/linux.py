@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from wgd.access.revoking import Revoke
 from wgd.kernel import conntrack, devices, links, nftables, policy, routes, rtnetlink, sysctl, uapi, wireguard
 from wgd.kernel.notes import STARTS, SYSCTL, Notes
 from wgd.kernel.ruleset import Others
@@ -24,7 +25,6 @@ from wgd.kinds.policy import PolicyAdd, PolicyDelete
 from wgd.kinds.route import RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import Op
-from wgd.revoking import Revoke
 
 RUN_DIR = Path("/run/wgd")
 

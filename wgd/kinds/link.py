@@ -13,8 +13,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from wgd.access.flows import door, guard
 from wgd.config.document import MTU_AUTO, Config, Interface
-from wgd.flows import door, guard
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind

@@ -17,17 +17,17 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from wgd import rules
-from wgd.chains import REPLIES, clamping, coming_in, fence, marking, masquerade, passing
+from wgd.access import rules
+from wgd.access.chains import REPLIES, clamping, coming_in, fence, marking, masquerade, passing
+from wgd.access.flows import FENCE, disguises, door, entering, guard, leads_out, permitted
+from wgd.access.meaning import Flow
+from wgd.access.writer import Writer
 from wgd.config.document import Config, Forwarding
-from wgd.flows import FENCE, disguises, door, entering, guard, leads_out, permitted
 from wgd.kinds.policy import GATE, gate
 from wgd.kinds.sysctl import fenced, gated
-from wgd.meaning import Flow
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
-from wgd.writer import Writer
 
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wgd.chains import MARK
+from wgd.access.chains import MARK
 from wgd.config.document import Config
 from wgd.kinds.sysctl import gated
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import ClassVar
 
+from wgd.access.flows import FENCE, guard, ingress
 from wgd.config.document import Config
-from wgd.flows import FENCE, guard, ingress
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
 

@@ -20,7 +20,7 @@ Value = Mapping[str, Any]
 
 
 def write_status(directory: Path, value: Value) -> None:
-    """Replace the file; the peers in it are JSON texts (`wgd.peer_report`). Raises OSError."""
+    """Replace the file; the peers in it are JSON texts (`wgd.output.peer_report`). Raises OSError."""
     path = directory / NAME
     new = path.with_suffix(".json.new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar, NamedTuple
 
-from wgd import ground, prefixes
+from wgd import prefixes
+from wgd.access import ground
+from wgd.access.flows import disguises, flows, guard
+from wgd.access.meaning import Flow
 from wgd.config.document import Config, Forwarding, IPNetwork
-from wgd.flows import disguises, flows, guard
 from wgd.kinds.nftables import DISGUISING, NftElements, NftTransaction
-from wgd.meaning import Flow
 from wgd.model import Op, Ref, Stage, State
 from wgd.prefixes import Ranges
 

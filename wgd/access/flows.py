@@ -2,7 +2,7 @@
 
 nftables makes rules of it and sysctl the forwarding they need, so the two cannot disagree. Pure.
 
-`wgd.meaning` says what one rule means; here all of them are read, one config after the other.
+`wgd.access.meaning` says what one rule means; here all of them are read, one config after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from wgd import ground, prefixes
+from wgd import prefixes
+from wgd.access import ground
+from wgd.access.ground import Edits, Ground, Surveyor
+from wgd.access.meaning import Ear, Flow, Nowhere, Said
+from wgd.access.per_rule import Heard, PerRule
 from wgd.config.document import (
     Config,
     Forward,
@@ -26,11 +30,8 @@ from wgd.config.document import (
     IPNetwork,
     Masquerade,
 )
-from wgd.ground import Edits, Ground, Surveyor
 from wgd.listing import touched
-from wgd.meaning import Ear, Flow, Nowhere, Said
 from wgd.model import State
-from wgd.per_rule import Heard, PerRule
 
 Moved = tuple[tuple[Flow, ...], tuple[Flow, ...]]
 """Flows that go, and flows that come."""

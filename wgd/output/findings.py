@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, age, clip, plain, several
+from wgd.output.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, age, clip, plain, several
 
 Value = Mapping[str, Any]
 

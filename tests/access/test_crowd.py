@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tests.configs import peer
 from wgd import prefixes
+from wgd.access.cover import Cover
+from wgd.access.crowd import NOBODY, Crowd, crowd
 from wgd.config.document import Peer
-from wgd.cover import Cover
-from wgd.crowd import NOBODY, Crowd, crowd
 
 PREFIXES = (
     "172.27.0.2/32",

@@ -1,4 +1,4 @@
-"""What one rule says where addresses live as they do (`wgd.ground`): flows, and what lives nowhere. Pure.
+"""What one rule says where addresses live as they do (`ground`): flows, and what lives nowhere. Pure.
 
 Each side of a rule is bound to where it lives: an address alone would let a neighbour on eth0 spoof a camera,
 and a packet for a camera whose peer is gone out by the default route.
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from wgd import ground, prefixes
+from wgd import prefixes
+from wgd.access import ground
+from wgd.access.ground import Ground, Place, Ways
 from wgd.config.document import Forward, Input, IPNetwork, PortRange, Side
-from wgd.ground import Ground, Place, Ways
 from wgd.prefixes import Ranges
 
 HERE = Place("")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from wgd.config.document import Config, Interface, IPNetwork, Peer, Side
-from wgd.terminal import BOLD, DIM, GREEN, Page, width
+from wgd.output.terminal import BOLD, DIM, GREEN, Page, width
 
 HERE = "this machine"
 

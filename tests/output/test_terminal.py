@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wgd.terminal import BOLD, Cell, Column, Page, age, clip, plain, several, size, table, width
+from wgd.output.terminal import BOLD, Cell, Column, Page, age, clip, plain, several, size, table, width
 
 
 @pytest.mark.parametrize(

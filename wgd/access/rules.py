@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from wgd import prefixes
+from wgd.access.ground import Place
+from wgd.access.meaning import HERE, Flow
 from wgd.config.document import IPNetwork, PortRange
-from wgd.ground import Place
-from wgd.meaning import HERE, Flow
 from wgd.nftset import INTERVALS, PAIR
 
 LONGEST = 64

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from wgd.model import Outcome
-from wgd.terminal import DIM, RED, Page, plain
+from wgd.output.terminal import DIM, RED, Page, plain
 
 Entry = dict[str, Any]
 

@@ -12,9 +12,9 @@ from operator import attrgetter, not_
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
+from wgd.access.cover import NOTHING, Cover, Span
+from wgd.access.ground import Ground, public_addresses
 from wgd.config.document import Forward, Input
-from wgd.cover import NOTHING, Cover, Span
-from wgd.ground import Ground, public_addresses
 from wgd.listing import touched
 from wgd.prefixes import Ranges
 

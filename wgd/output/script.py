@@ -6,15 +6,15 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wgd import report
+from wgd.access.flows import Disguise, disguises, entries, flows
+from wgd.access.ground import Place
+from wgd.access.meaning import HERE, Flow
+from wgd.access.revoking import Revoke
 from wgd.config.document import Config, IPNetwork, PortRange
-from wgd.findings import findings, outcome_lines
-from wgd.flows import Disguise, disguises, entries, flows
-from wgd.ground import Place
-from wgd.meaning import HERE, Flow
 from wgd.model import Op, Outcome, Plan, Stage, State
-from wgd.revoking import Revoke
-from wgd.terminal import BOLD, DIM, YELLOW, Page, plain, several
+from wgd.output import report
+from wgd.output.findings import findings, outcome_lines
+from wgd.output.terminal import BOLD, DIM, YELLOW, Page, plain, several
 
 SHOWN = 8
 """How many prefixes of a rule are shown: `internet` stands for dozens."""

@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
+from wgd.access.crowd import NOBODY, Crowd, crowd, edited
 from wgd.config.document import Config, Interface, IPNetwork, Peer
-from wgd.crowd import NOBODY, Crowd, crowd, edited
 from wgd.prefixes import Ranges
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module

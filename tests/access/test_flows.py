@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, network, peer, side
+from wgd.access.flows import disguises, entries, flows, nowhere
+from wgd.access.ground import Place
+from wgd.access.meaning import HERE, Flow
 from wgd.config.document import Config, Forward, Forwarding, Input, Interface, Masquerade, Side
-from wgd.flows import disguises, entries, flows, nowhere
-from wgd.ground import Place
 from wgd.kinds.route import Route
-from wgd.meaning import HERE, Flow
 from wgd.model import State
 
 PEERS = ("spoke-1", "spoke-2", "hub-1", "two")

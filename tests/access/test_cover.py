@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgd.cover import NOTHING, Cover
+from wgd.access.cover import NOTHING, Cover
 from wgd.prefixes import merged
 
 spans = st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))

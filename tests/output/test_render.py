@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from wgd.render import render_result, render_status, summary
-from wgd.terminal import Page, width
+from wgd.output.render import render_result, render_status, summary
+from wgd.output.terminal import Page, width
 
 NOW = 1_700_000_000.0
 

@@ -1,7 +1,7 @@
 """What there is to say about a machine, as plain values for JSON: the status, the plan. Pure.
 
 The status value is what the daemon writes to `status.json` and what everybody shows who reads it
-(`wgd.render`). It holds names, addresses and counters, and must never hold a secret.
+(`wgd.output.render`). It holds names, addresses and counters, and must never hold a secret.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from wgd import __version__
+from wgd.access.flows import disguises, door, guard, nowhere
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
-from wgd.flows import disguises, door, guard, nowhere
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.kinds.nftables import Dropped
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
-from wgd.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
-from wgd.render import gone_back
-from wgd.render import summary as summary
+from wgd.output.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
+from wgd.output.render import gone_back
+from wgd.output.render import summary as summary
 from wgd.rivals import Rival, named
 from wgd.rivals import warnings as contenders
 

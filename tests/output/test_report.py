@@ -24,7 +24,6 @@ from tests.configs import (
     side,
 )
 from tests.fake import FakeKernel
-from wgd import report
 from wgd.config.document import Config, Endpoint, Forwarding, Input, Masquerade
 from wgd.endpoints import NOWHERE
 from wgd.errors import Problem, Severity
@@ -32,6 +31,7 @@ from wgd.kinds.nftables import Dropped
 from wgd.kinds.peer import PeerEdit, Stripped
 from wgd.kinds.route import RouteSet
 from wgd.model import State
+from wgd.output import report
 from wgd.plan import make_plan
 from wgd.reconcile import observe
 

@@ -1,4 +1,4 @@
-"""The status value (`wgd.report`) as a text that a person enjoys reading. Pure, and quick to import.
+"""The status value (`wgd.output.report`) as a text that a person enjoys reading. Pure, and quick to import.
 
 What matters comes first: one line that says whether all is well. Colour never says what words do not.
 """
@@ -8,8 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wgd.findings import SHOWN, findings
-from wgd.terminal import BOLD, DIM, GREEN, RED, YELLOW, Cell, Column, Page, age, plain, several, size, table
+from wgd.output.findings import SHOWN, findings
+from wgd.output.terminal import (
+    BOLD,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    Cell,
+    Column,
+    Page,
+    age,
+    plain,
+    several,
+    size,
+    table,
+)
 
 Value = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from wgd import prefixes
+from wgd.access.cover import NOTHING, Cover
 from wgd.config.document import Peer
-from wgd.cover import NOTHING, Cover
 from wgd.listing import touched
 
 

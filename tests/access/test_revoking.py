@@ -9,11 +9,11 @@ import pytest
 
 from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, peer, run, side
 from tests.fake import FakeKernel
+from wgd.access.revoking import Connection, Revoke, allowed
 from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange
 from wgd.errors import KernelError
 from wgd.model import Outcome
 from wgd.reconcile import observe, reconcile
-from wgd.revoking import Connection, Revoke, allowed
 
 CAMERA, ONE, TWO, PHONE, ELSEWHERE = "10.11.12.7", "172.27.0.2", "172.27.0.3", "172.27.0.9", "203.0.113.9"
 

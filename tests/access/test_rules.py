@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from tests.configs import HUB, NOW, config, machine, network, networks, peer, run, side
 from tests.fake import FakeKernel
 from tests.nft_verdict import Packet, verdict
+from wgd.access.ground import Place
+from wgd.access.meaning import Flow
+from wgd.access.rules import LONGEST, Text, interface_of
+from wgd.access.writer import FEW, Writer
 from wgd.config.document import Config, Forward, Interface, PortRange
-from wgd.ground import Place
 from wgd.kinds.nftables import FORWARD, Chain, NftablesKind, NftElements, NftTransaction, Rule
-from wgd.meaning import Flow
 from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit, spelled
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.rules import LONGEST, Text, interface_of
-from wgd.writer import FEW, Writer
 
 MANAGED = ("wg0", "wg1")
 WEB = (PortRange("tcp", 80, 80),)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from wgd.history import COMMANDS, entry, render
 from wgd.kinds.link import LinkSet
 from wgd.kinds.route import Route, RouteSet
 from wgd.model import Outcome, Ref
+from wgd.output.history import COMMANDS, entry, render
+from wgd.output.terminal import Page
 from wgd.sources.historyfile import BEFORE, LARGEST, NAME, append, entries
-from wgd.terminal import Page
 
 NOW = 1_700_000_000.0
 UP = Outcome(LinkSet(refs=(Ref("link", "wg0"),), name="wg0", mtu=1400))

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from wgd import prefixes
+from wgd.access.meaning import Flow
+from wgd.access.rules import HOLE, Part, Text, parts, port_texts, rule_text
 from wgd.listing import touched
-from wgd.meaning import Flow
 from wgd.nftset import INTERVALS, NamedSet, SetEdit
-from wgd.rules import HOLE, Part, Text, parts, port_texts, rule_text
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from wgd import rules
-from wgd.flows import Disguise
-from wgd.rules import Text
+from wgd.access import rules
+from wgd.access.flows import Disguise
+from wgd.access.rules import Text
 
 REPLIES = Text("ct direction reply ct state established,related accept", "replies")
 MARK = 0x1000000

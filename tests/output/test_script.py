@@ -8,14 +8,14 @@ import pytest
 
 from tests.configs import HUB, NOW, SPOKE_2, WEBCAMS, config, interface, machine, peer, resolved, run, side
 from tests.fake import FakeKernel
-from wgd import report
+from wgd.access.revoking import Connection, Revoke
 from wgd.config.document import Config, Forward, Forwarding, Masquerade, PortRange, Side
 from wgd.kinds.route import RouteSet
+from wgd.output import report
+from wgd.output.script import render_outcome, render_plan, render_rules
+from wgd.output.terminal import Page
 from wgd.plan import make_plan
 from wgd.reconcile import observe
-from wgd.revoking import Connection, Revoke
-from wgd.script import render_outcome, render_plan, render_rules
-from wgd.terminal import Page
 
 ALONE = interface("wg0", "172.27.0.1/16", listen_port=51820)
 

@@ -1,0 +1,1 @@
+"""What a person, or a program, is told: reports, findings, lines on a terminal, a drawing. Pure."""
