@@ -21,7 +21,7 @@ from tests.configs import (
     side,
 )
 from tests.contract.world import Scenario, World
-from wgd.config.document import Config, Forward
+from wgd.config.document import Config, Endpoint, Forward
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.nftables import NftElements
 from wgd.kinds.peer import PeerEdit, PeersSet
@@ -153,6 +153,18 @@ def an_endpoint_is_pushed_when_its_text_changes(world: World) -> None:
     roamed = PeerEdit(key("hub-1"), endpoint=("203.0.113.77", 1234))
     world.kernel.run(PeersSet(refs=(), interface="wg0", edits=(roamed,)))
     assert world.plan(config(SPOKE_1)).in_sync
+
+
+@scenario
+def a_new_text_for_where_a_peer_is_is_only_noted(world: World) -> None:
+    world.reach(config(SPOKE_1))
+    there, next_one = ("203.0.113.77", 1234), ("203.0.113.78", 1234)
+    wanted = config(replace(SPOKE_1, peers=(replace(SPOKE_1.peers[0], endpoint=Endpoint(*there)),)))
+    for roamed in (there, next_one):
+        edit = PeerEdit(key("hub-1"), endpoint=roamed)
+        world.kernel.run(PeersSet(refs=(), interface="wg0", edits=(edit,)))
+        world.reach(wanted)
+    assert world.peer("wg0", key("hub-1")).endpoint == next_one
 
 
 @scenario

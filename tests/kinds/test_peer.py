@@ -172,6 +172,18 @@ def test_a_new_endpoint_in_the_file_is_pushed_once() -> None:
     assert run(kernel, wanted).outcomes == ()
 
 
+def test_a_new_text_for_where_the_peer_is_sends_nothing_then_or_later() -> None:
+    kernel = converged(config(SPOKE_1))
+    there = replace(SPOKE_1.peers[0], endpoint=Endpoint(*B))
+    wanted = config(replace(SPOKE_1, peers=(there,)))
+    kernel.roam("wg0", key("hub-1"), B)
+    report = run(kernel, wanted)
+    assert [(edit.endpoint, edit.configured) for edit in edits(report)] == [(None, "203.0.113.9:40000")]
+    assert report.plan.ops[0].commands() == ("# hub-1 is at 203.0.113.9:40000 already",)
+    kernel.roam("wg0", key("hub-1"), ("192.0.2.7", 7))
+    assert run(kernel, wanted).plan.in_sync
+
+
 def test_a_peer_that_went_meanwhile_is_not_made_by_an_edit() -> None:
     kernel = converged(hub(ONE))
     kernel.edit_peer(

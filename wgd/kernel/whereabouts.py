@@ -47,12 +47,10 @@ class WhereaboutNotes:
         for edit in edits:
             if edit.remove:
                 removed.add(_name(interface, edit.public_key))
-            elif edit.endpoint is not None:
-                name = _name(interface, edit.public_key)
-                if edit.configured is not None:
-                    pushed[name] = edit.configured
-                if edit.stripped is not None:
-                    stripped[name] = f"{edit.stripped.at} {edit.stripped.endpoint}"
+            elif edit.configured is not None:
+                pushed[_name(interface, edit.public_key)] = edit.configured
+            elif edit.stripped is not None:
+                stripped[_name(interface, edit.public_key)] = f"{edit.stripped.at} {edit.stripped.endpoint}"
         _rewrite(self._pushed, lambda name: name not in removed, pushed)
         _rewrite(self._stripped, lambda name: name not in removed, stripped)
 

@@ -100,6 +100,8 @@ class PeersSet(Op):
 
 
 def _command(interface: str, edit: PeerEdit) -> str:
+    if edit == PeerEdit(edit.public_key, edit.name, only_existing=True, configured=edit.configured):
+        return f"# {edit.name} is at {edit.configured} already"
     words = ["wg", "set", interface, "peer", base64.b64encode(edit.public_key).decode()]
     if edit.remove:
         words.append("remove")
@@ -147,6 +149,8 @@ class PeerKind(Kind[Peer]):
         if pushes_endpoint(want, have):
             wanted = "none" if want.endpoint == NOWHERE else _endpoint(want.endpoint)
             found.append(("endpoint", _endpoint(have.endpoint), wanted))
+        elif notes_endpoint(want, have):
+            found.append(("endpoint in the file", str(have.pushed), str(want.configured)))
         return tuple(found)
 
     def interface(self, spec: Peer) -> str | None:
@@ -175,6 +179,13 @@ def pushes_endpoint(want: Peer, have: Peer) -> bool:
     if want.endpoint is None or want.endpoint == have.endpoint:
         return False
     return have.endpoint is None or want.lost or have.pushed not in (None, want.configured)
+
+
+def notes_endpoint(want: Peer, have: Peer) -> bool:
+    """Whether another text in the configuration leads to where the peer is: that is only noted, or the text
+    would be pushed as a new one once the peer has moved on."""
+    there = want.endpoint is not None and want.endpoint == have.endpoint
+    return there and have.pushed not in (None, want.configured)
 
 
 def _plain(interface: str) -> Callable[[ConfiguredPeer], tuple[Peer]]:
@@ -276,7 +287,7 @@ def _edit(have: Peer | None, want: Peer, added: Container[IPNetwork], now: float
         preshared_key=psk if want.preshared_key != old.preshared_key else None,
         persistent_keepalive=keepalive if keepalive != old.persistent_keepalive else None,
         endpoint=want.endpoint if push else None,
-        configured=want.configured if push else None,
+        configured=want.configured if push or notes_endpoint(want, old) else None,
         stripped=Stripped(_endpoint(old.endpoint), now) if strips else None,
         add_allowed_ips=_sorted(want.allowed_ips - old.allowed_ips),
         remove_allowed_ips=_sorted(p for p in old.allowed_ips - want.allowed_ips if p not in added),
