@@ -22,7 +22,7 @@ CASES: tuple[tuple[str, list[PeerEdit], Peer], ...] = (
     ("nothing", [], replace(A)),
     ("what was pushed", [PUSH], replace(A, pushed="hub.example:51820")),
     ("what was stripped", [STRIP], replace(A, stripped=TAKEN)),
-    ("a text that was not pushed", [replace(PUSH, endpoint=None)], A),
+    ("a text that leads there", [replace(PUSH, endpoint=None)], replace(A, pushed="hub.example:51820")),
     ("a peer that was removed", [PUSH, STRIP, PeerEdit(A.public_key, remove=True)], A),
     ("another peer", [replace(PUSH, public_key=key("b"))], A),
 )

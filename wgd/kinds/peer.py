@@ -66,8 +66,8 @@ class PeerEdit:
 
     `add_allowed_ips` are appended (and taken from whoever has them), `remove_allowed_ips` taken away if it is
     this peer that has them. `preshared_key`: 32 zero bytes remove it. `only_existing`: do not make the peer
-    if it is gone. `remove` wins over everything else. To be noted: `configured`, the endpoint text as pushed;
-    `stripped`, what an endpoint of NOWHERE takes away.
+    if it is gone. `remove` wins over everything else. To be noted: `configured`, the endpoint text that is
+    pushed or leads there already; `stripped`, what an endpoint of NOWHERE takes away.
     """
 
     public_key: bytes
