@@ -66,6 +66,12 @@ class RealWorld(World):
         while self._host.attempt("ip", "rule", "delete", "pref", str(priority)).returncode == 0:
             pass
 
+    def start_docker(self) -> None:
+        if self._lane != "userspace":
+            pytest.skip("the user-mode kernel has too few extensions of iptables")
+        self._host.attempt("iptables", "-N", "DOCKER-USER")
+        self._host.run("iptables", "-F", "DOCKER-USER")
+
     def flush_rules(self) -> None:
         self._host.nft("flush ruleset")
 

@@ -127,6 +127,8 @@ def machine(backend: str = "kernel", **more: bool) -> FakeKernel:
         kernel.add_link(device, "veth", up=True)
         kernel.add_address(device, address(own))
     kernel.add_route(network("0.0.0.0/0"), "eth0", gateway=True)
+    for version, chain in ((4, "DOCKER-USER"), (6, "DOCKER-USER"), (4, "FORWARD")):
+        kernel.add_iptables_chain(version, chain)
     return kernel
 
 

@@ -18,6 +18,7 @@ from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import Dropped, NftElements, NftTransaction
+from wgd.kinds.passage import ForeignChain, Passage, PassageDelete, PassageInsert
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
 from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
@@ -58,6 +59,7 @@ class FakeKernel:
         self._addresses: list[Address] = []
         self._routes: dict[tuple[IPNetwork, int], Route] = {}
         self._policies: list[Policy] = []
+        self._iptables: dict[tuple[int, str], list[Passage]] = {}
         self._sysctls: dict[str, str] = {}
         self._notes: dict[str, str] = {}
         self._indexes = 0
@@ -82,6 +84,7 @@ class FakeKernel:
             "nftables": self.nft.everything,
             "dropped": lambda: self.dropped,
             "policy": lambda: self._policies,
+            "passage": self._passages,
             "connection": lambda: self.connections,
             "sysctl": lambda: (Sysctl(p, v, self._notes.get(p)) for p, v in self._sysctls.items()),
         }
@@ -151,6 +154,15 @@ class FakeKernel:
                 self._policies.append(op.policy)
             case PolicyDelete():
                 self.delete_policies(op.policy)
+            case PassageInsert():
+                rules = self._iptables.get((op.passage.version, op.passage.chain))
+                if rules is None:
+                    raise KernelError(op.passage.command("-I"), 0, "No chain by that name")
+                if op.passage not in rules:
+                    rules.insert(0, op.passage)
+            case PassageDelete():
+                rules = self._iptables.get((op.passage.version, op.passage.chain), [])
+                rules[:] = [rule for rule in rules if rule != op.passage]
             case SysctlSet():
                 self._raise_sysctl(op.path, op.value)
             case SysctlRestore():
@@ -170,6 +182,20 @@ class FakeKernel:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+    # iptables.
+
+    def add_iptables_chain(self, version: int, chain: str) -> None:
+        self._iptables[version, chain] = []
+
+    def empty_iptables_chain(self, version: int, chain: str) -> None:
+        """If it is there."""
+        self._iptables.get((version, chain), []).clear()
+
+    def _passages(self) -> Iterable[object]:
+        for (version, chain), rules in self._iptables.items():
+            yield ForeignChain(version, chain)
+            yield from rules
 
     # Links.
 

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from tests.configs import address, config, interface, key, network, networks, private_key, side
 from tests.fake import FakeKernel
-from wgd.config.document import Config, Endpoint, Forward, Input, Interface, Masquerade, Peer, PortRange
+from wgd.config.document import (
+    Config,
+    Endpoint,
+    Forward,
+    Input,
+    Interface,
+    Masquerade,
+    Opens,
+    Peer,
+    PortRange,
+)
 from wgd.errors import KernelError
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkSet
@@ -63,6 +73,7 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
         enabled=draw(st.integers(0, 5)) > 0,
         fail_closed=bool(forwards) and draw(st.integers(0, 2)) == 0,
         log_drops=draw(st.booleans()),
+        foreign=draw(st.sampled_from((None, *Opens))) if forwards else None,
         clamp_mss=draw(st.sampled_from((None, None, True, False))),
         peers=tuple(peers),
         forwards=tuple(forwards),
@@ -161,6 +172,7 @@ MISCHIEF: dict[str, Mischief] = {
     "route elsewhere": lambda kernel: kernel.add_route(network("192.168.98.0/24"), "eth0"),
     "rules flushed": lambda kernel: kernel.nft.flush_ruleset(),
     "routing rules flushed": lambda kernel: kernel.delete_policies(),
+    "Docker restarted": lambda kernel: kernel.empty_iptables_chain(4, "DOCKER-USER"),
     "rule inserted": lambda kernel: kernel.nft.insert("forward-wg0", "accept"),
     "chain inserted": lambda kernel: kernel.nft.insert("theirs", "drop"),
     "set inserted": lambda kernel: kernel.nft.add_set("their-set"),

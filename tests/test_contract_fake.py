@@ -55,6 +55,10 @@ class FakeWorld(World):
         here = [one for one in self.fake.dump("policy") if isinstance(one, Policy)]
         self.fake.delete_policies(*(one for one in here if (one.version, one.priority) == (4, priority)))
 
+    def start_docker(self) -> None:
+        for chain in ("FORWARD", "DOCKER-USER"):
+            self.fake.add_iptables_chain(4, chain)
+
     def flush_rules(self) -> None:
         self.fake.nft.flush_ruleset()
 

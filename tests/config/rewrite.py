@@ -35,6 +35,7 @@ def _interface(interface: Interface) -> dict[str, object]:
         "clamp_mss": interface.clamp_mss,
         "fail_closed": interface.fail_closed,
         "log_drops": interface.log_drops,
+        "foreign": interface.foreign,
     }
     return _without_none(section)
 

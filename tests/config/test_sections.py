@@ -94,6 +94,13 @@ INTERFACE = {
     "huge fwmark": ("fwmark = 0x" + "f" * 5000, "fwmark", "found a number of more than 64 bits", ""),
     "strip_after without a hub": ("strip_after = 60", "strip_after", "is for a hub", 'add role = "hub"'),
     "clamp_mss as number": ("clamp_mss = 1360", "clamp_mss", "expected true or false", ""),
+    "another chain": (
+        'foreign = "ufw"',
+        "foreign",
+        'expected "docker-user" or "iptables-forward"',
+        "",
+    ),
+    "nothing to open": ('foreign = "docker-user"', "foreign", "no rules about what passes", "[[forward]]"),
     "nothing to close": ("fail_closed = true", "fail_closed", "no rules about what passes", "[[forward]]"),
     "strip_after as text": (
         'strip_after = "9 min"',

@@ -11,6 +11,7 @@ from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import FORWARD, NftElements, NftTransaction
+from wgd.kinds.passage import ForeignChain, Passage, PassageDelete, PassageInsert
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet
 from wgd.kinds.policy import OPENED, OWN, Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
@@ -365,6 +366,30 @@ def a_routing_rule_is_added_once_and_deleted_as_often_as_you_like(world: World) 
     for version in (4, 6, 4):
         world.kernel.run(PolicyDelete(refs=(), policy=Policy(version, "wg0", OWN)))
     assert world.everything()["policy"] == {other}
+
+
+@fact
+def a_rule_of_iptables_is_inserted_once_and_deleted_as_often_as_you_like(world: World) -> None:
+    """And reads as it was written, whatever it matches."""
+    world.start_docker()
+    there = {ForeignChain(4, "DOCKER-USER"), ForeignChain(4, "FORWARD")}
+    state = ("-m", "conntrack", "--ctstate", "ESTABLISHED")
+    written = (
+        ("-i", "wg0", "-o", "wg0"),
+        ("-s", "10.11.12.0/24", "-d", "172.27.0.2/32", "-i", "eth0", "-o", "wg0", "-p", "icmp", *state),
+        ("-i", "wg0", "-o", "eth0", "-p", "udp", "-m", "udp", "--dport", "5000:5010"),
+        ("-i", "eth0", "-o", "wg0", "-p", "tcp", "-m", "tcp", "--sport", "80", *state),
+    )
+    rules = {Passage(4, "DOCKER-USER", "wg0", words) for words in written}
+    for rule in (*rules, *rules):
+        world.kernel.run(PassageInsert(refs=(), passage=rule))
+    assert world.everything()["passage"] == {*there, *rules}
+    for rule in (*rules, *rules):
+        world.kernel.run(PassageDelete(refs=(), passage=rule))
+    assert world.everything()["passage"] == there
+    missing = Passage(4, "FORWARD", "wg0", ("-i", "wg0"))
+    world.kernel.run(PassageDelete(refs=(), passage=missing))
+    assert world.everything()["passage"] == there
 
 
 @fact

@@ -21,9 +21,10 @@ from tests.configs import (
     side,
 )
 from tests.contract.world import Scenario, World
-from wgd.config.document import Config, Endpoint, Forward
+from wgd.config.document import Config, Endpoint, Forward, Opens
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.nftables import NftElements
+from wgd.kinds.passage import ForeignChain
 from wgd.kinds.peer import PeerEdit, PeersSet
 from wgd.kinds.policy import OPENED, OWN
 from wgd.model import OURS, Ref, Verb
@@ -236,6 +237,24 @@ def what_closes_without_rules_comes_and_goes(world: World) -> None:
     assert len(world.everything()["policy"]) == 3
     world.reach(SEED["spoke-2"])
     assert world.everything()["policy"] == set() and "gate" not in world.chains()
+
+
+@scenario
+def what_another_firewall_lets_pass_comes_and_goes(world: World) -> None:
+    """As soon as its chain is there, and again whenever it was emptied."""
+    home(world)
+    opened = config(replace(SPOKE_2, foreign=Opens.DOCKER_USER))
+    world.reach(opened)
+    assert world.everything()["passage"] == set()
+    world.start_docker()
+    world.reach(opened)
+    there = world.everything()["passage"]
+    assert len(there) == 6
+    world.start_docker()
+    world.reach(opened)
+    assert world.everything()["passage"] == there
+    world.reach(SEED["spoke-2"])
+    assert world.everything()["passage"] == {ForeignChain(4, "DOCKER-USER"), ForeignChain(4, "FORWARD")}
 
 
 def crowd(count: int) -> Config:

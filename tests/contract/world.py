@@ -66,6 +66,11 @@ class World(ABC):
         """The IPv4 routing rules of that priority."""
 
     @abstractmethod
+    def start_docker(self) -> None:
+        """Its chain DOCKER-USER in iptables for IPv4 is there, and empty, as after each of its starts. The
+        chains that iptables has by itself come with it."""
+
+    @abstractmethod
     def flush_rules(self) -> None: ...
 
     @abstractmethod
@@ -146,7 +151,7 @@ class World(ABC):
 
     def everything(self) -> dict[str, set[Any]]:
         """What there is, to be compared."""
-        kinds = ("link", "device", "peer", "address", "route", "nftables", "policy", "sysctl")
+        kinds = ("link", "device", "peer", "address", "route", "nftables", "policy", "passage", "sysctl")
         return {kind: set(self._all(kind)) for kind in kinds}
 
     def _sysctl(self, path: str) -> Sysctl | None:

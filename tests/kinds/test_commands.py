@@ -13,6 +13,7 @@ from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
+from wgd.kinds.passage import Passage, PassageDelete, PassageInsert
 from wgd.kinds.peer import NO_PRESHARED_KEY, PeerEdit, PeersSet, Stripped
 from wgd.kinds.policy import OPENED, OWN, Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
@@ -115,6 +116,14 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
     (
         PolicyDelete(refs=(), policy=Policy(6, "eth0", OPENED)),
         ("ip -6 rule delete pref 120 iif eth0 fwmark 0/0x1000000 blackhole protocol 119",),
+    ),
+    (
+        PassageInsert(refs=(), passage=Passage(4, "DOCKER-USER", "wg0", ("-i", "wg0", "-o", "eth0"))),
+        ("iptables -w -I DOCKER-USER -i wg0 -o eth0 -m comment --comment wgd:wg0 -j ACCEPT",),
+    ),
+    (
+        PassageDelete(refs=(), passage=Passage(6, "FORWARD", "wg0", ("-i", "wg0"))),
+        ("ip6tables -w -D FORWARD -i wg0 -m comment --comment wgd:wg0 -j ACCEPT",),
     ),
     (
         Revoke(

@@ -134,6 +134,7 @@ class _Assembly:
             clamp_mss=main.clamp_mss,
             fail_closed=main.fail_closed,
             log_drops=main.log_drops,
+            foreign=main.foreign,
         )
 
     def _private_key(self) -> Secret | None:
@@ -185,6 +186,9 @@ class _Assembly:
             hint = 'add a [[forward]], or forwarding = "rules" to let nothing pass'
             message = "found true, but there are no rules about what passes"
             yield (self.main.where / "fail_closed").error(message, hint)
+        if self.main.foreign and not ruled:
+            message = f'found "{self.main.foreign}", but there are no rules about what passes'
+            yield (self.main.where / "foreign").error(message, "add a [[forward]], or delete the line")
         if self.main.forwarding is Forwarding.UNMANAGED and (forwards or masquerades):
             rule = forwards[0].where if forwards else masquerades[0].where
             message = f'found "unmanaged", but there is a rule at {rule}'

@@ -169,6 +169,13 @@ STRIP_AFTER = 540
 """Seconds: by then WireGuard has erased the keys of a session that nobody renewed."""
 
 
+class Opens(enum.StrEnum):
+    """Which chain of iptables wgd opens for what its own rules permit."""
+
+    DOCKER_USER = "docker-user"
+    IPTABLES_FORWARD = "iptables-forward"
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One `/etc/wgd/NAME.toml` with its drop-ins.
@@ -177,7 +184,7 @@ class Interface:
     kernel's default; 0: "auto". `networks` holds those of `wgd.toml` too. Peers are in file order.
     `strip_after`: seconds of silence after which a hub forgets where a peer was; 0: never. `clamp_mss` None:
     where the rules lead to other devices. `fail_closed`: nothing is forwarded while our rules are missing.
-    `log_drops`: the kernel tells of some of what the rules drop.
+    `log_drops`: the kernel tells of some of what the rules drop. `foreign`: where wgd opens iptables.
     """
 
     name: str
@@ -199,6 +206,7 @@ class Interface:
     clamp_mss: bool | None = None
     fail_closed: bool = False
     log_drops: bool = False
+    foreign: Opens | None = None
 
     def peer(self, name: str) -> Peer | None:
         """The peer of that name."""

@@ -14,6 +14,7 @@ from wgd.config.document import (
     IPAddress,
     IPInterface,
     IPNetwork,
+    Opens,
     PortRange,
     Role,
 )
@@ -44,6 +45,7 @@ class InterfaceDraft:
     clamp_mss: bool | None
     fail_closed: bool
     log_drops: bool
+    foreign: Opens | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wgd.config import addresses, values
-from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, IPNetwork, PortRange, Role
+from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, IPNetwork, Opens, PortRange, Role
 from wgd.config.draft import (
     ForwardDraft,
     InputDraft,
@@ -45,6 +45,7 @@ def interface(table: Table) -> InterfaceDraft:
     clamp_mss = table.optional("clamp_mss", values.boolean)
     fail_closed = table.optional("fail_closed", values.boolean)
     log_drops = table.optional("log_drops", values.boolean)
+    foreign = table.optional("foreign", values.choice(Opens))
     if strip_after is not None and role is not Role.HUB:
         hint = 'delete the line, or add role = "hub": a spoke keeps the endpoints it was told'
         table.error(table.where / "strip_after", "is for a hub", hint)
@@ -65,6 +66,7 @@ def interface(table: Table) -> InterfaceDraft:
         clamp_mss=clamp_mss,
         fail_closed=fail_closed is True,
         log_drops=log_drops is True,
+        foreign=foreign,
     )
 
 

@@ -34,6 +34,7 @@ KEYS: dict[Section, tuple[str, ...]] = {
         "clamp_mss",
         "fail_closed",
         "log_drops",
+        "foreign",
     ),
     Section.PEER: (
         "public_key",

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import ip_network
-from typing import Any
 
 from wgd import prefixes
 from wgd.access import ground
@@ -19,6 +18,7 @@ from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, IPNetwork, PortRange
 from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
+from wgd.firewalls.gathering import Ways, gathered, spans
 from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Does, Ending, Ruleset, endings
 from wgd.model import State
@@ -153,9 +153,9 @@ def _in_order(commands: Iterable[str]) -> tuple[str, ...]:
 
 def _forwarded(config: Config, seen: State) -> list[Question]:
     """What the rules permit."""
-    ways = _Ways(config, seen)
+    ways = Ways(config, seen)
     questions: list[Question] = []
-    for flow in _gathered(flows(config, seen)):
+    for flow in gathered(flows(config, seen)):
         for incoming in ways.of(flow.source, flow.version):
             for outgoing in ways.of(flow.target, flow.version):
                 if len(questions) < MANY:
@@ -164,7 +164,7 @@ def _forwarded(config: Config, seen: State) -> list[Question]:
 
 
 def _asked(flow: Flow, incoming: str, outgoing: str) -> Iterator[Question]:
-    source, target = _spans(flow.source.networks, flow.version), _spans(flow.target.networks, flow.version)
+    source, target = spans(flow.source.networks, flow.version), spans(flow.target.networks, flow.version)
     packets = Packets(flow.version, incoming, outgoing, source, target, "tcp")
     words = (flow.words,)
     for ports in flow.ports:
@@ -178,58 +178,10 @@ def _asked(flow: Flow, incoming: str, outgoing: str) -> Iterator[Question]:
             yield Question(flow.interface, words, "forward", replace(packets, protocol=protocol), None)
 
 
-def _gathered(permitted: Iterable[Flow]) -> list[Flow]:
-    """Flows that agree in all but one side, as one: first by their targets, then by their sources."""
-    return _by(_by(list(permitted), "source"), "target")
-
-
-def _by(permitted: Sequence[Flow], side: str) -> list[Flow]:
-    alike: dict[Flow, list[Flow]] = {}
-    for flow in permitted:
-        place: Place = getattr(flow, side)
-        if place.networks:
-            bare: dict[str, Any] = {side: replace(place, networks=())}
-            alike.setdefault(replace(flow, words="", **bare), []).append(flow)
-        else:
-            alike.setdefault(flow, []).append(flow)
-    return [_together(same, side) for same in alike.values()]
-
-
-def _together(same: Sequence[Flow], side: str) -> Flow:
-    first = same[0]
-    if len(same) == 1:
-        return first
-    spans = prefixes.union(*(_spans(getattr(flow, side).networks, flow.version) for flow in same))
-    words = list(dict.fromkeys(flow.words for flow in same))
-    said = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1:,} more"
-    place = replace(getattr(first, side), networks=prefixes.networks(spans, first.version))
-    changed: dict[str, Any] = {side: place, "words": said}
-    return replace(first, **changed)
-
-
-def _spans(networks: tuple[IPNetwork, ...], version: int) -> Ranges:
-    return prefixes.ranges(networks, version) if networks else prefixes.everything(version)
-
-
-class _Ways:
-    """Which devices a place is behind: its own, or those that routes lead to."""
-
-    def __init__(self, config: Config, seen: State) -> None:
-        self._managed = config.managed()
-        self._routes = ground.by_length(seen.of("route").values())
-
-    def of(self, place: Place, version: int) -> tuple[str, ...]:
-        """Sorted; none if no route leads there."""
-        if place.device is not None:
-            return (place.device,)
-        found = ground.leads(_spans(place.networks, version), version, self._routes)
-        return tuple(device for device in found if device not in self._managed)
-
-
 def _calls(config: Config, seen: State) -> list[Question]:
     """UDP to the port of an interface where somebody has to call us, a peer without an endpoint, by whatever
     device leads into public."""
-    ways = _Ways(config, seen)
+    ways = Ways(config, seen)
     addresses: Mapping[str, list[IPNetwork]] = _addresses(seen)
     return [
         _call(interface, version, device, here)

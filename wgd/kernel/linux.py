@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from wgd.access.revoking import Revoke
-from wgd.kernel import conntrack, devices, links, nftables, policy, routes, rtnetlink, sysctl, uapi, wireguard
+from wgd.kernel import (
+    conntrack,
+    devices,
+    links,
+    nftables,
+    passages,
+    policy,
+    routes,
+    rtnetlink,
+    sysctl,
+    uapi,
+    wireguard,
+)
 from wgd.kernel.notes import STARTS, SYSCTL, Notes
 from wgd.kernel.ruleset import Others
 from wgd.kernel.whereabouts import WhereaboutNotes
@@ -20,6 +32,7 @@ from wgd.kinds.address import AddressAdd, AddressDelete
 from wgd.kinds.device import DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.kinds.nftables import NftElements, NftTransaction
+from wgd.kinds.passage import PassageDelete, PassageInsert
 from wgd.kinds.peer import Peer, PeersSet
 from wgd.kinds.policy import PolicyAdd, PolicyDelete
 from wgd.kinds.route import RouteDelete, RouteSet
@@ -47,6 +60,7 @@ class LinuxKernel:
         self._tunnels = devices.Tunnels(sockets)
         self._routes = routes.Routes()
         self._table = nftables.Table(self.generations)
+        self._passages = passages.Passages()
         self._dumps: Mapping[str, Callable[[], Iterable[object]]] = {
             "link": lambda: links.dump(sockets, self._starts.read()),
             "address": rtnetlink.addresses,
@@ -57,6 +71,7 @@ class LinuxKernel:
             "nftables": self._table.everything,
             "dropped": self._table.drops,
             "policy": policy.rules,
+            "passage": self._passages.read,
             "connection": conntrack.connections,
         }
         self._runs: Mapping[type[Op], Callable[[Any], None]] = {
@@ -74,6 +89,8 @@ class LinuxKernel:
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
             PolicyAdd: policy.add_rule,
             PolicyDelete: policy.delete_rule,
+            PassageInsert: passages.insert,
+            PassageDelete: passages.delete,
             NftElements: self._table.change_elements,
             Revoke: conntrack.revoke,
             NftTransaction: self._table.run,
@@ -95,6 +112,7 @@ class LinuxKernel:
         self._tunnels.look_again()
         self._runs[type(op)](op)
         self.others.pass_over(self.generations)
+        self._passages.pass_over(self.generations)
 
     @cached_property
     def _backend(self) -> str:

@@ -8,6 +8,7 @@ from wgd.kinds.address import AddressKind
 from wgd.kinds.device import DeviceKind
 from wgd.kinds.link import LinkKind
 from wgd.kinds.nftables import NftablesKind
+from wgd.kinds.passage import PassageKind
 from wgd.kinds.peer import PeerKind
 from wgd.kinds.policy import PolicyKind
 from wgd.kinds.route import RouteKind
@@ -17,6 +18,7 @@ from wgd.protocols import Kind
 KINDS: tuple[Kind[Any], ...] = (
     NftablesKind(),
     PolicyKind(),
+    PassageKind(),
     LinkKind(),
     DeviceKind(),
     PeerKind(),

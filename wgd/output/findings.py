@@ -22,6 +22,7 @@ KIND_WORDS = {
     "device": ("WireGuard setting",),
     "address": ("address", "addresses"),
     "policy": ("routing rule",),
+    "passage": ("rule of iptables", "rules of iptables"),
 }
 """Kinds that a person calls something else, with plurals where needed."""
 
@@ -78,7 +79,7 @@ def _object(value: Value) -> str:
 
 def called(kind: str, label: str) -> str:
     """What a person calls an object: its kind, unless the label says it by itself, and the label."""
-    return label if kind in ("nftables", "device", "policy") else f"{kind} {label}"
+    return label if kind in ("nftables", "device", "policy", "passage") else f"{kind} {label}"
 
 
 def _conflict(conflict: Value, page: Page) -> Iterable[str]:
@@ -150,6 +151,8 @@ def _obstacle(obstacle: Value, page: Page) -> Iterable[str]:
     if obstacle["commands"]:
         yield "    to open it:"
     yield from (f"      {plain(command)}" for command in obstacle["commands"])
+    if obstacle["option"]:
+        yield f"    or write {plain(obstacle['option'])} in [interface]: wgd keeps such rules there"
 
 
 def _unmended(interface: Value, page: Page) -> Iterable[str]:

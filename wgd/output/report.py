@@ -18,6 +18,7 @@ from wgd.firewalls.obstacles import Obstacle
 from wgd.kinds.device import Device
 from wgd.kinds.link import USERSPACE, Link
 from wgd.kinds.nftables import Dropped
+from wgd.kinds.passage import option, unopened
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
 from wgd.output.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
 from wgd.output.render import gone_back
@@ -94,6 +95,7 @@ def status(
             *warnings,
             *rivalry,
             *map(str, nowhere(config, seen)),
+            *unopened(config, seen),
             *_strange(config, seen),
             *_unresolved(config, seen),
         ],
@@ -216,7 +218,8 @@ def _foreign(foreign: Foreign) -> dict[str, Any]:
 def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
     """`interface`, `what` is dropped (rules, or the port), `from` and `to` (devices; null: this host),
     `owner` (whose tool), `chain` (family, table, name), `by` (its rule or policy), `certain` (false: it could
-    not be told whether it does), and the `commands` that would open it."""
+    not be told whether it does), the `commands` that would open it, and the `option` in
+    `[interface]` that has wgd do so (null: there is none)."""
     return {
         "interface": obstacle.interface,
         "what": list(obstacle.what),
@@ -227,6 +230,7 @@ def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
         "by": obstacle.by,
         "certain": obstacle.certain,
         "commands": list(obstacle.commands),
+        "option": option(obstacle.commands),
     }
 
 

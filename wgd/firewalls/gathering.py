@@ -1,0 +1,64 @@
+"""What wgd permits, gathered to few flows, and by which devices it passes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from wgd import prefixes
+from wgd.access import ground
+from wgd.access.ground import Place
+from wgd.access.meaning import Flow
+from wgd.config.document import Config, IPNetwork
+from wgd.model import State
+from wgd.prefixes import Ranges
+
+
+def gathered(permitted: Iterable[Flow]) -> list[Flow]:
+    """Flows that agree in all but one side, as one: first by their targets, then by their sources."""
+    return _by(_by(list(permitted), "source"), "target")
+
+
+def _by(permitted: Sequence[Flow], side: str) -> list[Flow]:
+    alike: dict[Flow, list[Flow]] = {}
+    for flow in permitted:
+        place: Place = getattr(flow, side)
+        if place.networks:
+            bare: dict[str, Any] = {side: replace(place, networks=())}
+            alike.setdefault(replace(flow, words="", **bare), []).append(flow)
+        else:
+            alike.setdefault(flow, []).append(flow)
+    return [_together(same, side) for same in alike.values()]
+
+
+def _together(same: Sequence[Flow], side: str) -> Flow:
+    first = same[0]
+    if len(same) == 1:
+        return first
+    wide = prefixes.union(*(spans(getattr(flow, side).networks, flow.version) for flow in same))
+    words = list(dict.fromkeys(flow.words for flow in same))
+    said = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1:,} more"
+    place = replace(getattr(first, side), networks=prefixes.networks(wide, first.version))
+    changed: dict[str, Any] = {side: place, "words": said}
+    return replace(first, **changed)
+
+
+def spans(networks: tuple[IPNetwork, ...], version: int) -> Ranges:
+    """All addresses, if there are no networks."""
+    return prefixes.ranges(networks, version) if networks else prefixes.everything(version)
+
+
+class Ways:
+    """Which devices a place is behind: its own, or those that routes lead to."""
+
+    def __init__(self, config: Config, seen: State) -> None:
+        self._managed = config.managed()
+        self._routes = ground.by_length(seen.of("route").values())
+
+    def of(self, place: Place, version: int) -> tuple[str, ...]:
+        """Sorted; none if no route leads there."""
+        if place.device is not None:
+            return (place.device,)
+        found = ground.leads(spans(place.networks, version), version, self._routes)
+        return tuple(device for device in found if device not in self._managed)
