@@ -1,7 +1,7 @@
 # make demo      the mission's network, made by three wgd daemons before your eyes; nothing outside is touched
 # make test      all tests, on every kind of kernel that can be had here
 # make check     style, types and the tests that need no kernel
-# make bench     what wgd and other tools cost with 10 to 50,000 peers (20 minutes; BENCH_SIZES=10,100: a few)
+# make bench     what wgd and other tools cost with 10 to 50,000 peers (half an hour; BENCH_SIZES=10,100: a few minutes)
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
 # make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator, on a kernel with WireGuard
 # make bench-disruption  what a running connection notices of wgd and of other tools (half an hour)
