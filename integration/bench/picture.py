@@ -114,11 +114,15 @@ def _grid(across: Scale, up: Scale) -> Iterator[str]:
     for peers in (*across.decades(), 10**across.high):
         x = across.at(peers)
         yield _line(x, top, x, foot)
-        yield _text(x, foot + 15, f"{peers:,.0f}", _GREY, anchor="middle")
+        yield _text(x, foot + 15, _count(peers), _GREY, anchor="middle")
     for ms in up.decades():
         yield _line(across.start, up.at(ms), right, up.at(ms))
         yield _text(across.start - 5, up.at(ms) + 4, _time(ms), _GREY, anchor="end")
     yield _text((across.start + right) / 2, foot + 30, "peers", _GREY, anchor="middle")
+
+
+def _count(peers: float) -> str:
+    return f"{peers / 1000:.0f}k" if peers >= 1000 else f"{peers:.0f}"
 
 
 def _time(ms: float) -> str:
