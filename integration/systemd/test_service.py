@@ -213,6 +213,7 @@ def test_trial_and_a_reboot(wg0: Tunnel, far: Far) -> None:
         far.hurry("wg0")
         eventually(lambda: answers(wg0.peer))
         assert "NOT in force" in attempt("wgd", "status").stdout
+    other.unlink()
 
 
 def test_group_sees_the_status_and_no_key(wg0: Tunnel) -> None:

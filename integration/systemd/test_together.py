@@ -13,7 +13,7 @@ import pytest
 from integration.systemd.conftest import Installed, Tunnel
 from integration.systemd.machine import CHANGES, CONFIG, Journal, Ping, eventually, is_up, run
 
-DROP_INS = (Path("/etc/udev/rules.d/85-wgd.access.rules"), Path("/etc/systemd/network/05-wgd.network"))
+DROP_INS = (Path("/etc/udev/rules.d/85-wgd.rules"), Path("/etc/systemd/network/05-wgd.network"))
 LEAVE_IT = {"NM_UNMANAGED=1", "ID_NET_MANAGED_BY=wgd", "WGD=1"}
 UNITS = (
     "systemd-udevd.service",
