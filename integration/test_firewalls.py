@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ import pytest
 from integration.host import Host
 from integration.lab import Lab
 from integration.other_firewalls import clear, firewalld, lay_files, said, start_docker, start_ufw
-from integration.packets import settled
+from integration.packets import arriving, settled
 from wgd.firewalls.obstacles import Obstacle
 from wgd.kernel import passages
 from wgd.kernel.linux import LinuxKernel
@@ -286,6 +286,47 @@ def test_the_culprit_is_named_and_the_advice_opens_the_path(lab: Lab, situation:
             assert obstacles(host) == ()
     finally:
         clear(host)
+
+
+AT_THE_HUB: dict[str, tuple[Setup, str]] = {
+    "ufw": (ufw("allow 51820/udp"), f"policy drop {INPUT}"),
+    "iptables": (
+        typed("iptables -A INPUT -i wg+ -p tcp -j REJECT"),
+        f"-A INPUT -i wg+ -p tcp -j REJECT --reject-with icmp-port-unreachable {INPUT}",
+    ),
+    "nft": (
+        loaded(NFT_DROPS.format("input priority -5", "iifname eth0 accept")),
+        "policy drop in chain inet mine c",
+    ),
+}
+
+
+def enters(lab: Lab) -> bool:
+    """Whether TCP of spoke-1 to port 80 of the hub itself comes by all firewalls there."""
+    with arriving(lab.hub_1, "input priority 500", web="ip daddr 172.27.0.1 tcp dport 80") as counts:
+        with lab.spoke_1.inside(), socket.socket() as caller, suppress(OSError):
+            caller.settimeout(BLOCKED)
+            caller.connect(("172.27.0.1", 80))
+        return counts()["web"] > 0
+
+
+@pytest.mark.parametrize(("setup", "by"), AT_THE_HUB.values(), ids=AT_THE_HUB)
+def test_what_a_rule_lets_in_by_the_tunnel_is_opened_too(lab: Lab, setup: Setup, by: str) -> None:
+    hub = lab.hub_1
+    text = hub.read("/etc/wgd/wg0.toml")
+    try:
+        settled(hub, f'{text}\n[[input]]\nfrom = ["spoke-1"]\nports = ["tcp/80"]\n')
+        assert enters(lab)
+        with setup(hub):
+            assert not enters(lab)
+            (found,) = (one for one in obstacles(hub) if one.incoming == "wg0" and not one.outgoing)
+            assert str(found).endswith(f" drops spoke-1 → this machine from wg0 to this host: {by}")
+            for command in found.commands:
+                hub.run("sh", "-c", command)
+            assert enters(lab)
+    finally:
+        clear(hub)
+        settled(hub, text)
 
 
 HARMLESS: dict[str, Setup] = {

@@ -10,7 +10,7 @@ import pytest
 
 from tests.configs import HUB, NOW, WEBCAMS, address, config, interface, network, peer, side
 from tests.firewalls.rulesets import recorded, saved
-from wgd.config.document import Config, Endpoint, Forward, Interface, PortRange
+from wgd.config.document import Config, Endpoint, Forward, Input, Interface, PortRange
 from wgd.firewalls import listing
 from wgd.firewalls.obstacles import Obstacle, obstacles
 from wgd.firewalls.walk import Ruleset
@@ -211,6 +211,14 @@ TOLD: dict[str, tuple[Ruleset, Config, list[str]]] = {
             "nft drops udp/51820 from eth0 to this host: policy drop in chain inet mine input",
             "nft 'insert rule inet mine input iifname \"eth0\" meta nfproto ipv4 udp dport 51820 accept'",
             "nft 'insert rule inet mine input iifname \"eth0\" meta nfproto ipv6 udp dport 51820 accept'",
+        ],
+    ),
+    "what a rule permits of this host": (
+        nft(hook="input", policy="drop"),
+        hub(inputs=(Input(side("spoke-1", peers=SPOKES), (PortRange("tcp", 22, 22),)),), **CALLED_BY_NOBODY),
+        [
+            "nft drops spoke-1 → this machine from wg0 to this host: policy drop in chain inet mine input",
+            "nft 'insert rule inet mine input iifname \"wg0\" ip saddr 172.27.0.2 tcp dport 22 accept'",
         ],
     ),
     "not told": (

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import ip_network
+from itertools import islice
 
 from wgd import prefixes
 from wgd.access import ground
-from wgd.access.flows import flows
+from wgd.access.flows import entering, flows
 from wgd.access.ground import Place
 from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, IPNetwork, PortRange
@@ -72,7 +73,8 @@ def obstacles(config: Config, seen: State, ruleset: Ruleset) -> tuple[Obstacle, 
     """All there are. Nothing is looked at if no other firewall has a chain where packets pass."""
     hooks = {chain.hook for chain in ruleset.chains.values()}
     questions = _forwarded(config, seen) if hooks & {"prerouting", "forward"} else []
-    questions += _calls(config, seen) if hooks & {"prerouting", "input"} else []
+    if hooks & {"prerouting", "input"}:
+        questions += [*_calls(config, seen), *_entering(config, seen)]
     return _merged(found for question in questions for found in _answers(ruleset, question))
 
 
@@ -192,6 +194,13 @@ def _calls(config: Config, seen: State) -> list[Question]:
         for here in [prefixes.ranges(addresses.get(device, ()), version)]
         if here
     ]
+
+
+def _entering(config: Config, seen: State) -> Iterator[Question]:
+    """What the rules permit to come in to this host from behind an interface."""
+    permitted = (flow for interface in config.enabled() for flow in entering(config, seen, interface.name))
+    asked = (one for flow in gathered(permitted) for one in _asked(flow, flow.interface, ""))
+    return (replace(one, hook="input") for one in islice(asked, MANY))
 
 
 def _is_called(interface: Interface) -> bool:
