@@ -3,6 +3,7 @@
 # make check     style, types and the tests that need no kernel
 # make bench     what wgd and other tools cost with 10 to 50,000 peers (half an hour; BENCH_SIZES=10,100: a few minutes)
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
+# make bench-through  what a packet through the hub costs with the rules of 10 and of 10,000 peers (a minute)
 # make soak      ten minutes (SOAK_SECONDS=…) with a hostile second administrator, on a kernel with WireGuard
 # make bench-disruption  what a running connection notices of wgd and of other tools (half an hour)
 # make migration the README's way from wg-quick to wgd, played; writes docs/migration.md
@@ -15,7 +16,7 @@
 
 READY = .venv/ready
 
-.PHONY: help demo bench bench-disruption bench-repair soak migration test check lint test-vm install uninstall clean
+.PHONY: help demo bench bench-disruption bench-repair bench-through soak migration test check lint test-vm install uninstall clean
 help:
 	@sed -n 's/^# \?//p' Makefile
 
@@ -42,6 +43,10 @@ check: lint
 
 bench-repair: $(READY)
 	@.venv/bin/python -m integration.bench_repair
+
+bench-through: $(READY)
+	@integration/prepare run uml
+	@.venv/bin/python -m integration.bench_through
 
 soak: $(READY)
 	@integration/prepare run uml
