@@ -31,7 +31,7 @@ from wgd.model import State
 from wgd.sources import dns, files, lock
 from wgd.sources.files import Directories, Loaded
 
-HIDDEN = frozenset({"device", "peer", "nftables"})
+HIDDEN = frozenset({"device", "peer", "nftables", "passage"})
 """Kinds that only root (CAP_NET_ADMIN) can see."""
 PATIENCE = 6.0
 """Seconds to wait for an answer: WireGuard repeats a call after 5."""
