@@ -182,13 +182,13 @@ def test_the_configured_endpoint_is_noted_until_its_peer_or_link_goes(kernel: Li
     edit(
         kernel,
         PeerEdit(A, endpoint=HUB, configured="hub-1.example:51820"),
-        PeerEdit(B, configured="not pushed:1"),
+        PeerEdit(B, configured="there already:1"),
         PeerEdit(C, endpoint=HUB, configured="198.51.100.15:51820"),
     )
-    assert pushed() == {A: "hub-1.example:51820", B: None, C: "198.51.100.15:51820"}
+    assert pushed() == {A: "hub-1.example:51820", B: "there already:1", C: "198.51.100.15:51820"}
     edit(kernel, PeerEdit(A, remove=True))
     edit(kernel, PeerEdit(A))
-    assert pushed() == {A: None, B: None, C: "198.51.100.15:51820"}
+    assert pushed() == {A: None, B: "there already:1", C: "198.51.100.15:51820"}
     kernel.run(LinkDelete(refs=(), name="wg0"))
     assert Path("/run/wgd/endpoints.json").read_text() == "{}\n"
 
