@@ -95,6 +95,8 @@ class Through:
                 began = time.perf_counter()
                 out.send(PAYLOAD)
                 payload, sender = into.recvfrom(2000)
+                while sender != out.getsockname():  # still on its way from the measurement before
+                    payload, sender = into.recvfrom(2000)
                 into.sendto(payload, sender)
                 out.recv(2000)
                 times.append((time.perf_counter() - began) * 1e6)
