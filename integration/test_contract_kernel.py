@@ -70,7 +70,10 @@ class RealWorld(World):
         if self._lane != "userspace":
             pytest.skip("the user-mode kernel has too few extensions of iptables")
         self._host.attempt("iptables", "-N", "DOCKER-USER")
-        self._host.run("iptables", "-F", "DOCKER-USER")
+        self.empty_iptables_chain("DOCKER-USER")
+
+    def empty_iptables_chain(self, chain: str) -> None:
+        self._host.run("iptables", "-F", chain)
 
     def flush_rules(self) -> None:
         self._host.nft("flush ruleset")

@@ -79,6 +79,7 @@ TAMPERING: dict[str, Callable[[RealWorld], object]] = {
     "set inserted": lambda world: world.add_set("their-set"),
     "element added": lambda world: meddle_with_sets(world.kernel, add=True),
     "element deleted": lambda world: meddle_with_sets(world.kernel, add=False),
+    "Docker restarted": lambda world: world.empty_iptables_chain("DOCKER-USER"),
     "forwarding off": lambda world: world.write_sysctl("net/ipv4/conf/wg0/forwarding", "0"),
     "forwarding on": lambda world: world.write_sysctl("net/ipv4/conf/all/forwarding", "1"),
     "IPv6 forwarding on": lambda world: world.write_sysctl("net/ipv6/conf/all/forwarding", "1"),
