@@ -113,10 +113,9 @@ def _worst(found: Iterable[Ending]) -> Ending | None:
 def in_the_way(ruleset: Ruleset, flow: Flow, incoming: str, outgoing: str) -> Iterator[tuple[Obstacle, bool]]:
     """What drops something of one flow between two devices (outgoing "": to this host); and whether all of
     one protocol is dropped, so that nothing of it gets by."""
-    hook = "forward" if outgoing else "input"
-    for question in (replace(one, hook=hook) for one in _asked(flow, incoming, outgoing)):
+    for question in _asked(flow, incoming, outgoing):
         ways = (question.packets, question.packets.replies) if outgoing else (question.packets,)
-        chains = ruleset.bases("prerouting", flow.version) + ruleset.bases(hook, flow.version)
+        chains = ruleset.bases("prerouting", flow.version) + ruleset.bases(question.hook, flow.version)
         whole = any(
             all(ending.does is Does.DROP for ending in endings(ruleset, base, packets))
             for base in chains
@@ -166,6 +165,8 @@ def _forwarded(config: Config, seen: State) -> list[Question]:
 
 
 def _asked(flow: Flow, incoming: str, outgoing: str) -> Iterator[Question]:
+    """About each of its protocols and ports; `outgoing` "": to this host."""
+    hook = "forward" if outgoing else "input"
     source, target = spans(flow.source.networks, flow.version), spans(flow.target.networks, flow.version)
     packets = Packets(flow.version, incoming, outgoing, source, target, "tcp")
     words = (flow.words,)
@@ -174,10 +175,10 @@ def _asked(flow: Flow, incoming: str, outgoing: str) -> Iterator[Question]:
             some = replace(packets, protocol=ICMP[flow.version])
         else:
             some = replace(packets, protocol=ports.protocol, ports=((ports.first, ports.last),))
-        yield Question(flow.interface, words, "forward", some, ports)
+        yield Question(flow.interface, words, hook, some, ports)
     if not flow.ports:
         for protocol in ("tcp", "udp", ICMP[flow.version]):
-            yield Question(flow.interface, words, "forward", replace(packets, protocol=protocol), None)
+            yield Question(flow.interface, words, hook, replace(packets, protocol=protocol), None)
 
 
 def _calls(config: Config, seen: State) -> list[Question]:
@@ -200,7 +201,7 @@ def _entering(config: Config, seen: State) -> Iterator[Question]:
     """What the rules permit to come in to this host from behind an interface."""
     permitted = (flow for interface in config.enabled() for flow in entering(config, seen, interface.name))
     asked = (one for flow in gathered(permitted) for one in _asked(flow, flow.interface, ""))
-    return (replace(one, hook="input") for one in islice(asked, MANY))
+    return islice(asked, MANY)
 
 
 def _is_called(interface: Interface) -> bool:
