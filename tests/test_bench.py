@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import xml.etree.ElementTree as xml
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -22,6 +23,7 @@ from integration.bench.picture import Scale, spaced, svg
 from integration.bench.samples import Case, Samples, ratio, spread
 from integration.bench.table import markdown
 from integration.bench.targets import verdicts
+from integration.kernel import findings
 from wgd.config.decode import decode
 from wgd.kernel.netlink import attribute
 from wgd.model import Secret
@@ -267,3 +269,16 @@ def test_elements_go_with_their_set() -> None:
     heard = [Heard(1.0, NFTABLES, message(10 << 8 | 11, b"the set"))]
     assert complete_at(heard, Expected(rules_gone=frozenset({OLD}))) == 1.0
     assert complete_at(heard, Expected(rules_gone=frozenset({OLD}), rules_come=frozenset({NEW}))) is None
+
+
+def test_a_wgd_that_is_measured_has_been_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is where it is installed: a start on a read-only root would do it each time."""
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    code = """
+import json, os, sys
+import wgd.daemon
+modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "wgd"]
+print(json.dumps({"all": len(modules), "ready": sum(os.path.exists(one.__cached__) for one in modules)}))
+"""
+    found = findings([sys.executable, "-B", "-X", f"pycache_prefix={tmp_path}", "-c", code], {})
+    assert found["ready"] == found["all"] > 0
