@@ -203,7 +203,8 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
         key = kind.key(want)
         spec = have.get(key)
         if spec is None:
-            found.changes.append(Change(kind.ref(want), None, want, kind.interface(want), kind.label(want)))
+            ref = Ref(kind.name, key)
+            found.changes.append(Change(ref, None, want, kind.interface(want), kind.label(want)))
         elif differing := kind.differences(want, spec):
             _differs(kind, want, spec, differing, config, seen, found)
         else:

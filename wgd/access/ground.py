@@ -192,27 +192,30 @@ def _named(interface: Interface, version: int) -> Ways:
 
 def live(wanted: Ranges, interface: str, here: Ground, named: Ways) -> tuple[Place, ...]:
     """Where the addresses are, as `interface` sees it. A private one that no way leads to has no place."""
-    found: dict[str, Ranges] = dict.fromkeys(here.managed(interface), ())
+    found: dict[str | None, Ranges] = {}
     left = wanted
     for ways in (here.behind, here.own, named):  # what is behind one may lie in another's own network
         left = _take(left, ways, found)
-    elsewhere = prefixes.intersection(left, private_addresses(here.version))
-    for device, reached in leads(elsewhere, here.version, here.routes).items():
-        found[device] = prefixes.union(found.get(device, ()), reached)
-    beyond = prefixes.intersection(left, public_addresses(here.version))
+    if left:
+        elsewhere = prefixes.intersection(left, private_addresses(here.version))
+        for device, reached in leads(elsewhere, here.version, here.routes).items():
+            found[device] = prefixes.union(found.get(device, ()), reached)
+        if beyond := prefixes.intersection(left, public_addresses(here.version)):
+            found[None] = beyond
+    order = dict.fromkeys((*here.managed(interface), *found)) if len(found) > 1 else found
     return tuple(
-        Place(device, prefixes.networks(addresses, here.version))
-        for device, addresses in (*found.items(), (None, beyond))
-        if addresses
+        Place(device, prefixes.networks(found[device], here.version)) for device in order if device in found
     )
 
 
-def _take(left: Ranges, ways: Ways, found: dict[str, Ranges]) -> Ranges:
+def _take(left: Ranges, ways: Ways, found: dict[str | None, Ranges]) -> Ranges:
     """Adds to `found` what of the addresses is reached so; returns the rest."""
     for device, addresses in ways.items():
-        here = prefixes.intersection(left, addresses)
-        found[device] = prefixes.union(found.get(device, ()), here)
-        left = prefixes.difference(left, here)
+        if not left:
+            break
+        if here := prefixes.intersection(left, addresses):
+            found[device] = prefixes.union(found.get(device, ()), here)
+            left = prefixes.difference(left, here)
     return left
 
 

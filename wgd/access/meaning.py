@@ -6,8 +6,8 @@ and a packet for a camera whose peer is gone out by the default route.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -62,6 +62,12 @@ class Said(NamedTuple):
     """Those of its flows that are not bound to a device on each side."""
 
 
+@lru_cache(maxsize=256)
+def _bound(version: int, devices: tuple[str, ...]) -> frozenset[tuple[int, str]]:
+    """Ten thousand rules are bound to the same devices: then it is one object."""
+    return frozenset((version, device) for device in devices)
+
+
 class Ear:
     """Hears what rules of an interface say on one ground. Words that are said often are looked up once."""
 
@@ -87,8 +93,9 @@ class Ear:
             if not self._live((network,), False, None, is_target)
         )
         ends = [(flow, place.device) for flow in found for place in (flow.source, flow.target)]
-        bound = frozenset((here.version, device) for _, device in ends if device is not None)
-        return Said(found, lost, bound, tuple(flow for flow, device in ends if device is None))
+        devices = tuple(device for _, device in ends if device is not None)
+        loose = tuple(flow for flow, device in ends if device is None)
+        return Said(found, lost, _bound(here.version, devices), loose)
 
     def enter(self, rule: Input) -> Said:
         """Only what comes through the interface itself is asked."""
@@ -123,7 +130,9 @@ class Ear:
     def _find(
         self, networks: tuple[IPNetwork, ...], internet: bool, device: str | None, is_target: bool
     ) -> tuple[Place, ...]:
-        return self._at(self._addresses(networks, internet), device, is_target)
+        places = self._at(self._addresses(networks, internet), device, is_target)
+        # Mostly all that a rule names is in one place: then it is the same object.
+        return tuple(replace(one, networks=networks) if one.networks == networks else one for one in places)
 
     def _addresses(self, networks: tuple[IPNetwork, ...], internet: bool) -> Ranges:
         found = prefixes.ranges(networks, self._here.version)

@@ -10,6 +10,7 @@ A set's name is told by the rest of its rule, so that it stays while its element
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -91,10 +92,11 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     elif not _is_single(side[0]):
         elements = tuple(net.network_address.packed + net.broadcast_address.packed for net in side)
         type_ += INTERVALS
+    # Ten thousand flows that share a set say the same of it: then it is one text.
     return tuple(
-        Part(f"{type_}: {rule}", rule, sort, type_, elements, flow, ports)
+        Part(sys.intern(f"{type_}: {rule}"), rule, sort, sys.intern(type_), elements, flow, ports)
         for ports in port_texts(flow.ports, flow.version)
-        for rule in (rule_text(flow, ports, managed, sort),)
+        for rule in (sys.intern(rule_text(flow, ports, managed, sort)),)
     )
 
 

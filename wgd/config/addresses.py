@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from wgd.config.document import Endpoint, IPAddress, IPInterface, IPNetwork
 from wgd.config.names import reads_as_address
@@ -108,6 +109,12 @@ def _not_an_address(word: str, expected: str) -> Unfit:
 def network_or_name(value: object) -> IPNetwork | str:
     """A CIDR, or the name of something that is looked up later."""
     word = text(value, "a network like 10.11.12.0/24, or a name, in quotes")
+    return _network_or_name(word)
+
+
+@lru_cache(maxsize=256)
+def _network_or_name(word: str) -> IPNetwork | str:
+    """Rules name a target ten thousand times, and a source right after its peer: then it is one object."""
     return network(word) if reads_as_address(word.strip()) else word
 
 

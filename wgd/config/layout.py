@@ -73,7 +73,7 @@ def initial(section: str) -> bytes:
 
 def laid_out(file: str, preamble: str, pieces: Sequence[str], found: Sequence[parts.Part]) -> Layout:
     """The layout of a file that consists of these pieces."""
-    sources = [Source(file, f"[{piece}\n", head(part)) for piece, part in zip(pieces, found, strict=True)]
+    sources = [Source(file, piece, head(part)) for piece, part in zip(pieces, found, strict=True)]
     layout = Layout(preamble, pieces, b"".join(initial(part.section) for part in found), sources)
     layout.place(0, len(pieces))
     return layout

@@ -108,7 +108,7 @@ class _Middle:
         part = parts.read(piece)
         if part is None or any(isinstance(value, dict) for value in part.content.values()):
             return False
-        source = Source(self._before.file, f"[{piece}\n", head(part))
+        source = Source(self._before.file, piece, head(part))
         problems: list[Problem] = []
         table = Table(Where(source), part.content, problems)
         match part.section:

@@ -7,6 +7,7 @@ the file that uses it; the interface is then `lacking`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import cast
 
 from wgd.config.document import ANY, INTERNET, IPNetwork, Side
@@ -96,13 +97,7 @@ class Names:
                     case PeerDraft() as peer:
                         peers.append(word)
                         self._must_live_here(peer, where)
-        return Side(
-            words=texts,
-            networks=tuple(dict.fromkeys(ranges)),
-            peers=tuple(dict.fromkeys(peers)),
-            any=ANY in texts,
-            internet=INTERNET in texts,
-        )
+        return _side(texts, tuple(dict.fromkeys(ranges)), tuple(dict.fromkeys(peers)))
 
     def lives_here(self, peer: PeerDraft) -> bool:
         """Whether a rule can mean the peer, as far as is known."""
@@ -155,6 +150,12 @@ class Names:
         elif isinstance(named, NetworkDraft) and not named.ranges:
             self.lacking = True
         return named
+
+
+@lru_cache(maxsize=256)
+def _side(words: tuple[str, ...], networks: tuple[IPNetwork, ...], peers: tuple[str, ...]) -> Side:
+    """Ten thousand rules may lead to the same side: then it is one object."""
+    return Side(words, networks, peers, any=ANY in words, internet=INTERNET in words)
 
 
 def _sort(named: Named) -> str:

@@ -25,22 +25,22 @@ class Unfit(Exception):
 
 
 class Source:
-    """A file by its name (relative to the config directory) and text, or one table of it with its header.
+    """A file by its name (relative to the config directory) and text, or a piece of it (`wgd.config.parts`).
 
-    `head` is the table's key path, () for a whole file; `first` the line of the file that the text begins on.
-    Both move when an edit of the file puts something in front.
+    `head` is the key path of the piece's table, () for a whole file; `first` the line of the file that the
+    text begins on. Both move when an edit of the file puts something in front.
     """
 
-    __slots__ = ("_lines", "file", "first", "head", "text")
+    __slots__ = ("_lines", "_text", "file", "first", "head")
 
     def __init__(self, file: str, text: str, head: KeyPath = (), first: int = 1) -> None:
-        self.file, self.text, self.head, self.first = file, text, head, first
+        self.file, self._text, self.head, self.first = file, text, head, first
         self._lines: dict[KeyPath, int] | None = None
 
     def line(self, path: KeyPath) -> int:
         """The line of a key below `head`, or of the innermost table around it that stands here; 0 if none."""
         if self._lines is None:
-            self._lines = locate(self.text)
+            self._lines = locate(f"[{self._text}" if self.head else self._text)  # a piece has lost a bracket
         # By itself, a table of an array of tables is the only one.
         path = (*(0 if isinstance(part, int) else part for part in self.head), *path)
         while path and path not in self._lines:
