@@ -207,6 +207,29 @@ def test_a_directory_removed_and_made_again_is_watched(machine: Machine) -> None
 
 
 @pytest.mark.once
+def test_drop_ins_behind_a_link_are_watched(machine: Machine) -> None:
+    machine.host.write("/run/peers/laptop.toml", LAPTOP)
+    machine.host.run("ln", "-s", "/run/peers", "/etc/wgd/wg0.d")
+    assert machine.settles("laptop")
+    machine.host.write("/run/peers/phone.toml", PHONE)
+    assert machine.settles("laptop", "phone")
+
+
+@pytest.mark.once
+def test_half_a_file_is_not_read_while_somebody_writes_it(machine: Machine) -> None:
+    before = machine.log.read_text()
+    with Path(FILE).open("w") as file:
+        file.write(INTERFACE + LAPTOP[:40])
+        file.flush()
+        machine.host.run("ip", "address", "delete", "172.27.0.1/16", "dev", "wg0")
+        assert machine.says("172.27.0.1/16", before), "a pass runs meanwhile"
+        time.sleep(0.5)
+        file.write(LAPTOP[40:])
+    assert machine.settles("laptop")
+    assert "as last accepted" not in machine.log.read_text()
+
+
+@pytest.mark.once
 def test_a_drop_in_that_is_gone_takes_its_peer_along_after_the_grace_time(machine: Machine) -> None:
     drop_in(machine.host)
     assert machine.settles("laptop")
@@ -359,3 +382,23 @@ def test_a_directory_that_is_not_there_yet_is_waited_for(namespace: Host, tmp_pa
     namespace.write("/run/conf/keys/wg0.key", namespace.run("wg", "genkey"), mode=0o640)
     namespace.write("/run/conf/wg0.toml", INTERFACE)
     assert until(lambda: namespace.attempt("ip", "link", "show", "wg0").returncode == 0), log.read_text()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("way", ["mv /run/conf /run/last; mv /run/next /run/conf", "ln -sfn next /run/conf"])
+def test_another_directory_in_the_place_of_the_whole_configuration_is_watched(
+    namespace: Host, tmp_path: Path, way: str
+) -> None:
+    """As who prepares a new one beside it, and saves there from then on."""
+    namespace.write("/run/first/keys/wg0.key", namespace.run("wg", "genkey"), mode=0o640)
+    namespace.write("/run/first/wg0.toml", INTERFACE)
+    namespace.run("cp", "-a", "/run/first", "/run/next")
+    namespace.write("/run/next/wg0.d/laptop.toml", LAPTOP)
+    namespace.run("sh", "-c", "mv /run/first /run/conf" if way.startswith("mv") else "ln -s first /run/conf")
+    machine = Machine(namespace, tmp_path / "log")
+    namespace.popen(sys.executable, "-m", "wgd", "--config-dir", "/run/conf", "run", log=machine.log)
+    assert until(lambda: bool(machine.status())), machine.log.read_text()
+    namespace.run("sh", "-c", way)
+    assert machine.settles("laptop"), machine.log.read_text()
+    namespace.write("/run/conf/wg0.d/phone.toml", PHONE)
+    assert machine.settles("laptop", "phone"), machine.log.read_text()

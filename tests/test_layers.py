@@ -81,11 +81,11 @@ PURE = (
     "silence",
     "trial",
 )
-OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "watchdog"}
+OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "ctypes"}
 HOMES = {
     "pyroute2": ("wgd.kernel", "wgd.sources"),
     "nftables": ("wgd.kernel", "wgd.sources"),
-    "watchdog": ("wgd.sources",),
+    "ctypes": ("wgd.sources",),
 }
 
 

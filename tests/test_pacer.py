@@ -49,6 +49,28 @@ def test_a_pass_sees_all_that_was_touched_before() -> None:
     assert pacer.due() == 101.0 + pacer.resync
 
 
+def test_a_pass_does_not_see_a_save_that_still_goes_on() -> None:
+    pacer = ran_at(100.0)
+    pacer.touch(FILES, 101.0)
+    pacer.touch(KERNEL, 101.0)
+    pacer.begin(101.05)
+    assert pacer.saving()
+    pacer.ran(101.05, 101.06, True)
+    assert pacer.due() == 101.0 + FILES.quiet
+    pacer.begin(pacer.due())
+    assert not pacer.saving()
+
+
+def test_a_save_that_does_not_end_is_seen_all_the_same() -> None:
+    pacer = ran_at(100.0)
+    for step in range(100):
+        pacer.touch(FILES, 101.0 + step * 0.05)
+        pacer.begin(101.0 + step * 0.05)
+        if not pacer.saving():
+            break
+    assert 101.0 + step * 0.05 == pytest.approx(101.0 + FILES.longest)
+
+
 def test_what_does_not_converge_is_tried_again_with_growing_patience() -> None:
     pacer, now, waits = Pacer(), 0.0, []
     for _ in range(9):

@@ -103,3 +103,11 @@ def test_ports_that_the_first_rule_closes_are_told(tmp_path: Path) -> None:
         teller.in_the_way(Loaded(config(HUB)), replace(done, plan=Plan((chain,))))
         teller.in_the_way(Loaded(config(HUB)), done)
     assert len(logged) == 1 and "closes ports that Docker publishes (tcp/8080)" in logged[0]["event"]
+
+
+def test_that_files_cannot_be_watched_is_told_once(tmp_path: Path) -> None:
+    tell = Teller(tmp_path, NOBODY)
+    with capture_logs() as logged:
+        for lacking in ("", "too low", "too low", "", "too low"):
+            tell.watches(lacking)
+    assert len([one for one in logged if "too low" in one["event"]]) == 2

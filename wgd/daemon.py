@@ -77,7 +77,7 @@ class Daemon:
         self._pacer = Pacer()
         self._wake, self._woken = socket.socketpair()
         self._events = NetlinkEvents(self._kernel.generations)
-        self._watch = DirectoryWatch(directories.config, self._files_changed)
+        self._watch = DirectoryWatch(directories.config)
         self._resolver = dns.Resolver(self._ring)
         self._listener = Listener()
         self._files = ConfigFiles(directories)
@@ -85,7 +85,6 @@ class Daemon:
         self._memo = Memo()
         self._settled: Config | None = None
         self._read_at_once = True
-        self._touched_files, self._touched_at = False, -math.inf
         self._look_next = self._look_late = -math.inf
         self._stopping = False
         self._reloads = self._read_for = 0
@@ -113,7 +112,7 @@ class Daemon:
                 self._wait()
         finally:
             notify.notify(STOPPING=1)
-            self._watch.stop()
+            self._watch.close()
         self._log.info("stopped; the network stays as it is")
 
     def _listen(self) -> None:
@@ -127,20 +126,15 @@ class Daemon:
         self._selector.register(self._woken, selectors.EVENT_READ, self._drain_wake)
         self._selector.register(self._lock, selectors.EVENT_READ, lambda: lock.drain(self._lock))
         self._selector.register(self._events, selectors.EVENT_READ, self._kernel_changed)
+        if (files := self._watch.fileno()) is not None:
+            self._selector.register(files, selectors.EVENT_READ, self._files_changed)
         self._watch.start()
 
-    # What wakes us. The first two run in other threads or in a signal's frame: they set a flag and ring.
+    # What wakes us. The first runs in another thread, the next two in a signal's frame.
 
     def _ring(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake.send(b"\0")
-
-    def _files_changed(self) -> None:
-        """Rings for the first of many: until then, the others only say that it is still going on."""
-        self._touched_at = time.monotonic()
-        if not self._touched_files:
-            self._touched_files = True
-            self._ring()
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
@@ -157,13 +151,15 @@ class Daemon:
         if self._read_at_once or self._resolver.news():
             self._pacer.touch(AT_ONCE, time.monotonic())
 
+    def _files_changed(self) -> None:
+        if self._watch.read():
+            self._pacer.touch(FILES, time.monotonic())
+
     def _kernel_changed(self) -> None:
         if self._events.stale():
             self._pacer.touch(KERNEL, time.monotonic())
 
     def _due(self) -> float:
-        if self._touched_files:
-            self._pacer.touch(FILES, self._touched_at)
         return min(self._pacer.due(), self._mending.due())
 
     def _wait(self) -> None:
@@ -184,7 +180,9 @@ class Daemon:
 
     def _pass(self) -> None:
         started = time.monotonic()
-        self._pacer.begin()
+        # What has just come back must not count as gone.
+        read_all = self._read_at_once or started >= self._loaded.deadline
+        self._pacer.begin(math.inf if read_all else started)
         self._mending.begin()
         self._passes += 1
         try:
@@ -227,7 +225,7 @@ class Daemon:
 
     def _load(self, now: float) -> None:
         """Read the files again: cheap, and right even when an event was lost."""
-        everything, self._touched_files, self._read_at_once = self._read_at_once, False, False
+        everything, self._read_at_once = self._read_at_once, False
         self._read_for = self._reloads
         if not self._watch.alive():
             self._watch.start()
@@ -243,7 +241,10 @@ class Daemon:
 
     def _touched(self, everything: bool, now: float) -> frozenset[str] | None:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
+        if self._pacer.saving() and not everything:
+            return frozenset()
         touched = self._watch.take()
+        self._teller.watches(self._watch.lacking)
         if everything or touched is None or now >= (self._look_late if touched else self._look_next):
             return None
         return touched

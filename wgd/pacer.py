@@ -66,9 +66,16 @@ class Pacer:
             return max(earliest, self._ended + min(CALM, self.backoff()))
         return earliest
 
-    def begin(self) -> None:
-        """A pass starts: it sees all that was touched before."""
+    def begin(self, now: float = math.inf) -> None:
+        """A pass starts: it sees all that was touched before, except for a save that still goes on `now`."""
+        saving = self._pending.get(FILES)
         self._pending.clear()
+        if saving and self._wait(FILES, *saving) > now:
+            self._pending[FILES] = saving
+
+    def saving(self) -> bool:
+        """Whether files are being saved: what they say now is none of the running pass's business."""
+        return FILES in self._pending
 
     def ran(self, started: float, ended: float, converged: bool, changed: bool = False) -> None:
         """The pass ended. One that `changed` something says nothing of what looking costs."""

@@ -47,6 +47,7 @@ class Teller:
         self._firewalls, self._drops = firewalls, drops
         self._obstacles: tuple[Obstacle, ...] = ()
         self._trial: tuple[Trial | None, str] = (None, "")
+        self._lacking = ""
 
     def outcome(self, outcome: Outcome) -> None:
         """The commands of an op, as they are run: of many the first few."""
@@ -74,6 +75,12 @@ class Teller:
             self._log.error(f"{name} is left alone until its files are mended")
         if not loaded.problems:
             self._log.info("the files are all right")
+
+    def watches(self, lacking: str) -> None:
+        """Why the files cannot be watched, if that is another reason than before."""
+        if lacking and lacking != self._lacking:
+            self._log.warning(f"a saved file is noticed only when all are looked at: {lacking}")
+        self._lacking = lacking
 
     def trial(self, loaded: Loaded) -> list[str]:
         """What has become of a trial, if that is another thing than before; returns what it told."""
