@@ -225,7 +225,7 @@ def test_what_must_be_confirmed_is_tried_with_each_save(street: Street) -> None:
 
 
 def _accepts_it(street: Street) -> bool:
-    return "confirm_required" in street.hub.run("cat", f"{STATE}/accepted/wgd.toml", check=False)
+    return "confirm_required" in street.hub.run("cat", f"{STATE}/accepted.jsonl", check=False)
 
 
 def test_without_a_daemon_nothing_is_tried(street: Street) -> None:

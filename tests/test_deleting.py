@@ -16,7 +16,6 @@ from wgd.model import Ref
 from wgd.plan import make_plan
 from wgd.reconcile import deletes_more, observe
 from wgd.sources.files import Directories, Loaded, accept, load
-from wgd.sources.store import ACCEPTED
 
 NOTHING_IS_KNOWN = Config(explained=frozenset())
 
@@ -73,16 +72,6 @@ def test_the_accepted_copies_explain(tmp_path: Path) -> None:
     accept(places, Loaded(files=files))
     assert load(places, NOW).config.explained == {"wg0", "wg1"}
     assert load(places, NOW, accepted=False).config.explained == set()
-
-
-def test_a_death_while_the_copies_are_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    places = Directories(tmp_path / "conf", tmp_path / "run", tmp_path / "state")
-    (places.state / f"{ACCEPTED}.dead").mkdir(parents=True)
-    (places.state / f"{ACCEPTED}.dead" / "link").symlink_to(f"{ACCEPTED}.dead")
-    for content in (b"one", b"two"):
-        accept(places, Loaded(files={"wg0.toml": content}))
-        assert (places.state / ACCEPTED / "wg0.toml").read_bytes() == content
-        assert len(list(places.state.iterdir())) == 2
 
 
 def test_a_plan_says_the_same() -> None:

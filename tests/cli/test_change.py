@@ -17,6 +17,7 @@ from wgd.errors import ConfigError, UsageError
 from wgd.kinds.address import AddressAdd
 from wgd.sources.files import Directories
 from wgd.sources.firewalls import Firewalls
+from wgd.sources.store import read_store
 
 Said = pytest.CaptureFixture[str]
 
@@ -53,7 +54,7 @@ def test_apply_then_plan_is_empty(here: Machine, capsys: Said) -> None:
 
 def test_apply_keeps_the_files_as_accepted(here: Machine) -> None:
     change.apply_here(options(), here)
-    assert (here.directories.state / "accepted/wg0.toml").read_text() == HUB
+    assert read_store(here.directories.state) == {"wg0.toml": HUB.encode()}
 
 
 def test_apply_in_json(here: Machine, capsys: Said) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import HUB, Wgd
+from wgd.sources.store import Store
 
 ENDPOINT = HUB + 'endpoint = "203.0.113.7:51820"\n'
 BROKEN = HUB.replace("51820", "0").replace("172.27.0.9/32", "172.27.0.9/16")
@@ -116,9 +117,7 @@ def test_refused(wgd: Wgd, root: Path, capsys: pytest.CaptureFixture[str], path:
 
 
 def test_accepted_copies_do_not_count(wgd: Wgd, root: Path) -> None:
-    copies = root / "state/accepted"
-    copies.mkdir()
-    (copies / "wg0.toml").write_text(HUB)
+    Store(root / "state").write({"wg0.toml": HUB.encode()})
     (root / "etc/wg0.toml").write_text(BROKEN)
     assert wgd("check") == 2
 

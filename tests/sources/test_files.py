@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import HUB
 from tests.configs import private_key
 from wgd.config.keys import write_key
-from wgd.sources.files import ConfigFiles, Directories, Loaded
+from wgd.sources.files import ConfigFiles, Directories, accept, load
 
 
 @pytest.fixture
@@ -52,8 +52,12 @@ def test_what_could_not_be_written_counts_and_is_written_later(directories: Dire
     assert _port(ConfigFiles(directories)) == 51822
 
 
-def test_a_failed_write_leaves_nothing_behind(directories: Directories) -> None:
+def test_what_is_as_accepted_is_held_once(directories: Directories) -> None:
+    """Among ten thousand peers the copies would be megabytes."""
+    _save(directories, 51821)
+    accept(directories, load(directories, 0.0))
     files = ConfigFiles(directories)
-    with pytest.raises(OSError, match="too long"):
-        files.accept(Loaded(files={"wg0.toml": b"", f"{'x' * 300}.toml": b""}))
-    assert list(directories.state.iterdir()) == []
+    loaded = files.load(0.0, 0.0)
+    (read,) = loaded.files.values()
+    (copy,) = files._accepted.values()
+    assert read is copy and read.startswith(b"[interface]")

@@ -20,11 +20,15 @@ _LARGEST = 64 * 2**20
 
 
 class ConfigDirectory:
-    """A configuration directory over time: what `stat` tells to be the same is not read again."""
+    """A configuration directory over time: what `stat` tells to be the same is not read again.
 
-    def __init__(self, path: Path) -> None:
+    `known`: contents that files may well have, by name; where they do, it is these objects that are told.
+    """
+
+    def __init__(self, path: Path, known: Mapping[str, bytes] | None = None) -> None:
         self._path = path
-        self._files = Snapshot[bytes | Problem]({})
+        self._files = Snapshot[bytes | Problem](known or {})
+        self._listed = False
         self._signatures: dict[str, Signature] = {}
 
     def read(self, touched: frozenset[str] | None = None) -> Files:
@@ -33,9 +37,10 @@ class ConfigDirectory:
         `touched`: the files that may have changed since, None: any. A directory that cannot be read is a
         `ConfigError`: then nothing is known.
         """
-        files = self._touched(touched) if touched is not None and self._files else None
+        files = self._touched(touched) if touched is not None and self._listed else None
         if files is None:
             everything = self._everything()
+            self._listed = True
             files = self._files if everything == self._files else Snapshot(everything)
         self._files = files  # equal contents are the same objects
         return files
@@ -76,7 +81,7 @@ class ConfigDirectory:
         try:
             return _listed(self._path)
         except OSError as error:
-            self._files = Snapshot({})
+            self._files, self._listed = Snapshot({}), False
             message = f"the configuration directory {self._path} cannot be read: {error.strerror}"
             hint = _directory_hint(error)
             raise ConfigError((Problem(str(self._path), 0, "", message, hint),)) from None

@@ -23,7 +23,7 @@ from wgd.config.keys import KEY_GROUP, KeyReader
 from wgd.config.names import claim
 from wgd.config.snapshot import differing
 from wgd.errors import ConfigError, Problem, Severity
-from wgd.sources.store import ACCEPTED, read_store, write_store
+from wgd.sources.store import Store
 from wgd.sources.trials import Trials
 from wgd.trial import Request, Trial, final, in_force
 
@@ -83,16 +83,16 @@ class ConfigFiles:
         remember: bool = True,
         keep_trial: bool = True,
     ) -> None:
-        self._state, self._grace = directories.state, grace
-        self._directory = ConfigDirectory(directories.config)
+        self._grace = grace
+        self._store = Store(directories.state)
+        self._accepted: Mapping[str, bytes] = self._store.read() if remember else {}
+        self._directory = ConfigDirectory(directories.config, self._accepted)
         self._keys = KeyReader(directories.config, daemon_gid())
         self._decoder = Decoder(self._keys)
-        self._accepted: Mapping[str, bytes] = read_store(self._state) if remember else {}
-        self._stored: Mapping[str, bytes] = self._accepted
         self._explained = owners(self._accepted)
         self._gone_since: dict[str, float] = {}
         self._merged: Files = {}
-        self._trials = Trials(self._state, keep_trial) if remember else None
+        self._trials = Trials(directories.state, keep_trial) if remember else None
         self._asked = Loaded()
         self._back: Settled | None = None
         self._loaded = Loaded()
@@ -192,9 +192,7 @@ class ConfigFiles:
         before, self._accepted = self._accepted, loaded.files
         if any((name in before) is not (name in loaded.files) for name in differing(before, loaded.files)):
             self._explained = owners(loaded.files)
-        if self._stored is not self._accepted or not (self._state / ACCEPTED).exists():
-            write_store(self._state, self._stored, self._accepted)
-            self._stored = self._accepted
+        self._store.write(self._accepted)
         if self._trials:
             self._trials.over()
 
