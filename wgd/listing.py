@@ -7,6 +7,8 @@ made from the one before is equal to one that is made anew.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from itertools import compress
+from operator import is_not
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -23,16 +25,23 @@ class Touched(NamedTuple):
 
 
 def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
-    """How `now` differs from `before`, both of the same type: an object that stayed is the same object."""
-    start = _alike(before, now)
-    old, new = before[start:], now[start:]
-    alike = _alike(old[::-1], new[::-1])
-    end = -alike or None
-    old, new = old[:end], new[:end]
-    stay = set(map(id, old)).intersection(map(id, new))
+    """How `now` differs from `before`, both of the same type: an object that stayed is the same object. One
+    that stands there more than once may also be told as gone from a place, or come to it."""
+    start, end = window(before, now)
+    old, new = before[start:end], now[start:end]
+    gone, come = old, new
+    if len(old) == len(new):  # most has stayed in its place
+        gone, come = ([*compress(some, map(is_not, old, new))] for some in (old, new))
+    stay = set(map(id, gone)).intersection(map(id, come))
     return Touched(
-        start, end, [one for one in old if id(one) not in stay], [one for one in new if id(one) not in stay]
+        start, end, [one for one in gone if id(one) not in stay], [one for one in come if id(one) not in stay]
     )
+
+
+def window(before: Sequence[T], now: Sequence[T]) -> tuple[int, int | None]:
+    """`touched`'s `start` and `end` alone."""
+    start = _alike(before, now)
+    return start, -_alike(before[start:][::-1], now[start:][::-1]) or None
 
 
 def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:

@@ -27,9 +27,9 @@ class Layout:
     """The preamble, the pieces after it, each with its source, and the initials of their `sections`."""
 
     preamble: str
-    pieces: Sequence[str]
+    pieces: list[str]
     sections: bytes
-    sources: Sequence[Source]
+    sources: list[Source]
 
     def line(self, at: int) -> float:
         """The first line of a piece; infinite behind the last."""
@@ -43,7 +43,7 @@ class Layout:
         """Tell the sources from `start` to `end` where they stand, from what goes before them; returns the
         line behind."""
         if start:
-            line = self.sources[start - 1].first + _lines(self.pieces[start - 1])
+            line = self.sources[start - 1].first + lines(self.pieces[start - 1])
         else:
             line = 1 + self.preamble.count("\n")
         counts = {section: self.count(section, 0, start) for section in ARRAYS}
@@ -53,7 +53,7 @@ class Layout:
                 source.head = (section, counts[section])
                 counts[section] += 1
             source.first = line
-            line += _lines(piece)
+            line += lines(piece)
         return line
 
     def move(self, start: int, by: int, counts: Mapping[str, int]) -> None:
@@ -71,7 +71,7 @@ def initial(section: str) -> bytes:
     return b"h" if section == "input" else section[:1].encode()  # an "i" is the interface
 
 
-def laid_out(file: str, preamble: str, pieces: Sequence[str], found: Sequence[parts.Part]) -> Layout:
+def laid_out(file: str, preamble: str, pieces: list[str], found: Sequence[parts.Part]) -> Layout:
     """The layout of a file that consists of these pieces."""
     sources = [Source(file, piece, head(part)) for piece, part in zip(pieces, found, strict=True)]
     layout = Layout(preamble, pieces, b"".join(initial(part.section) for part in found), sources)
@@ -86,5 +86,6 @@ def head(part: parts.Part) -> KeyPath:
     return (part.section, part.name) if part.section == "peers" else (part.section,)
 
 
-def _lines(piece: str) -> int:
+def lines(piece: str) -> int:
+    """How many lines it takes."""
     return piece.count("\n") + 1

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import compress, count
+from operator import ne
 from typing import Any
 
 from wgd.config import parts, sections, toml
 from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft
-from wgd.config.layout import ARRAYS, Layout, Shift, head, initial
+from wgd.config.layout import ARRAYS, Layout, Shift, head, initial, lines
 from wgd.config.schema import draft
 from wgd.config.source import Source, Where
 from wgd.config.table import Table
 from wgd.errors import Problem
-from wgd.listing import touched
+from wgd.listing import window
 
 _Drafted = PeerDraft | ForwardDraft | InputDraft | MasqueradeDraft
 _READ = {"peers": "peers", "forward": "forwards", "input": "inputs", "masquerade": "masquerades"}
@@ -69,39 +71,54 @@ def redraft(before: Draft, content: bytes | Problem) -> Draft | None:
     if text is None or problems:
         return None
     preamble, *pieces = parts.cut(text)
-    start, end, *_ = touched([*old.pieces], pieces)
-    middle = _Middle(before, old, start, len(old.pieces) + (end or 0))
-    for piece in pieces[start:end]:
-        if not middle.add(piece):
-            return None
-    if not middle.consistent() or not (preamble == old.preamble or parts.is_preamble(preamble)):
+    if not (preamble == old.preamble or parts.is_preamble(preamble)):
         return None
-    return middle.draft(preamble, pieces)
+    start, end = window(old.pieces, pieces)
+    if preamble == old.preamble and len(pieces) == len(old.pieces):
+        differing = map(ne, old.pieces[start:end], pieces[start:end])
+        each = [*compress(count(start), differing)]
+        some = _Some(before, old, each)
+        if not some.read([pieces[place] for place in each]):
+            return None
+        if some.fits():
+            return some.in_place()
+    places = range(start, len(old.pieces) + (end or 0))
+    some = _Some(before, old, places)
+    return some.between(places, preamble) if some.read(pieces[start:end]) else None
 
 
-class _Middle:
-    """The pieces of a file between those at its beginning and at its end that are as they were."""
+class _Some:
+    """Some of the pieces of a file, and what is there instead of them."""
 
-    def __init__(self, before: Draft, old: Layout, start: int, end: int) -> None:
-        self._before, self._old, self._start, self._end = before, old, start, end
+    def __init__(self, before: Draft, old: Layout, places: Sequence[int]) -> None:
+        self._before, self._old, self._places = before, old, places
+        self._were = [*self._drafted()]
         self._gone: dict[str, list[tuple[Source, _Drafted | None]]] = {}
-        drafts = {section: iter(self._drafts(section)) for section in _READ}
-        for piece, source in zip(old.pieces[start:end], old.sources[start:end], strict=True):
-            section = str(source.head[0])
-            one = next(drafts[section]) if section in drafts else None
-            self._gone.setdefault(piece, []).append((source, one))
+        for place, (source, _, one) in zip(places, self._were, strict=True):
+            self._gone.setdefault(old.pieces[place], []).append((source, one))
         self._now: list[tuple[Source, _Drafted | None]] = []
+        self._new: Sequence[str] = ()
 
-    def _place(self, section: str) -> slice:
-        before = self._old.count(section, 0, self._start)
-        return slice(before, before + self._old.count(section, self._start, self._end))
+    def _drafted(self) -> Iterator[tuple[Source, int, _Drafted | None]]:
+        """The source of each, the how manieth of its section it is, and what was read of it."""
+        behind = dict.fromkeys(_READ, (0, 0))
+        for place in self._places:
+            source = self._old.sources[place]
+            section = str(source.head[0])
+            if section in _READ:
+                counted, number = behind[section]
+                number += self._old.count(section, counted, place)
+                behind[section] = place, number
+                yield source, number, getattr(self._before, _READ[section])[number]
+            else:
+                yield source, 0, None
 
-    def _drafts(self, section: str) -> tuple[_Drafted, ...]:
-        drafts: tuple[_Drafted, ...] = getattr(self._before, _READ[section])
-        return drafts[self._place(section)]
+    def read(self, pieces: Sequence[str]) -> bool:
+        """Whether these can be there instead, each read by itself: as it was before, if it was there."""
+        self._new = pieces
+        return all(map(self._add, pieces)) and self._consistent()
 
-    def add(self, piece: str) -> bool:
-        """Takes the next piece, as it was before if it was there; False if it has to be read otherwise."""
+    def _add(self, piece: str) -> bool:
         if known := self._gone.get(piece):
             self._now.append(known.pop(0))
             return True
@@ -125,23 +142,52 @@ class _Middle:
         self._now.append((source, one))
         return not problems
 
-    def consistent(self) -> bool:
+    def _consistent(self) -> bool:
         """Whether nothing went but peers and rules, and no peer is there twice."""
         if any(one is None for gone in self._gone.values() for _, one in gone):
             return False
         names = [one.name for _, one in self._now if isinstance(one, PeerDraft)]
-        new = {*names} - {one.name for one in self._drafts("peers") if isinstance(one, PeerDraft)}
+        new = {*names} - {one.name for _, _, one in self._were if isinstance(one, PeerDraft)}
         return len({*names}) == len(names) and not (
             new and any(peer.name in new for peer in self._before.peers)
         )
 
-    def draft(self, preamble: str, pieces: Sequence[str]) -> Draft:
-        """The file as it is now; only here the sources of what stays are moved."""
-        old, start, end = self._old, self._start, self._end
+    def fits(self) -> bool:
+        """Whether each can take the place of the one that was there, and nothing else moves."""
+        return all(
+            was.head[0] == source.head[0] and lines(self._old.pieces[place]) == lines(piece)
+            for place, (was, _, _), (source, _), piece in zip(
+                self._places, self._were, self._now, self._new, strict=True
+            )
+        )
+
+    def in_place(self) -> Draft:
+        """The file as it is now, if it `fits`."""
+        pieces, sources = [*self._old.pieces], [*self._old.sources]
+        members = {section: [*getattr(self._before, field)] for section, field in _READ.items()}
+        stood = [(source.head, source.first) for source, _, _ in self._were]
+        for at, (source, one) in enumerate(self._now):
+            place, section = self._places[at], str(source.head[0])
+            members[section][self._were[at][1]] = one
+            if section in ARRAYS:  # a peer is found by its name
+                source.head = stood[at][0]
+            source.first = stood[at][1]
+            pieces[place], sources[place] = self._new[at], source
+        first, last = (self._places[0], self._places[-1] + 1) if self._places else (0, 0)
+        found: dict[str, Any] = {_READ[section]: tuple(some) for section, some in members.items()}
+        shift = Shift(self._old.line(first), self._old.line(last))
+        return replace(
+            self._before, layout=replace(self._old, pieces=pieces, sources=sources), shift=shift, **found
+        )
+
+    def between(self, places: range, preamble: str) -> Draft:
+        """The file as it is now, if they are all the pieces of a stretch, with this preamble; only here the
+        sources of what stays are moved."""
+        old, start, end = self._old, places.start, places.stop
         stop = start + len(self._now)
         now = Layout(
             preamble,
-            [*old.pieces[:start], *pieces[start:stop], *old.pieces[end:]],
+            [*old.pieces[:start], *self._new, *old.pieces[end:]],
             old.sections[:start]
             + b"".join(initial(str(source.head[0])) for source, _ in self._now)
             + old.sections[end:],
@@ -152,13 +198,15 @@ class _Middle:
             start, first = 0, 0
         behind = now.place(start, stop)
         by = int(behind - last) if last < math.inf else 0
-        now.move(stop, by, {one: now.count(one, 0, stop) - old.count(one, 0, self._end) for one in ARRAYS})
-        return replace(self._before, layout=now, shift=Shift(first, last, by), **self._members())
+        now.move(stop, by, {one: now.count(one, 0, stop) - old.count(one, 0, end) for one in ARRAYS})
+        return replace(self._before, layout=now, shift=Shift(first, last, by), **self._members(places))
 
-    def _members(self) -> dict[str, Any]:
+    def _members(self, places: range) -> dict[str, Any]:
         members = {}
         for section, field in _READ.items():
-            before, place = getattr(self._before, field), self._place(section)
+            before = getattr(self._before, field)
+            first = self._old.count(section, 0, places.start)
+            last = first + self._old.count(section, places.start, places.stop)
             now = tuple([one for source, one in self._now if source.head[0] == section])
-            members[field] = before[: place.start] + now + before[place.stop :]
+            members[field] = before[:first] + now + before[last:]
         return members
