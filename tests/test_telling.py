@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from tests.configs import HUB, config, machine, run
 from tests.firewalls.rulesets import recorded, saved
@@ -23,6 +24,27 @@ from wgd.telling import TOLD, Teller
 NOBODY = Firewalls(Ruleset)
 
 
+class Noted:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, object]] = []
+
+    def info(self, event: str, **fields: object) -> None:
+        self.events.append({"event": event, **fields})
+
+    warning = error = info
+
+
+LOG = Noted()
+
+
+@contextmanager
+def capture_logs() -> Iterator[list[dict[str, object]]]:
+    LOG.events = []
+    yield LOG.events
+
+
 def adding(number: int) -> RouteSet:
     networks = islice(ip_network("10.0.0.0/8").subnets(new_prefix=32), number)
     return RouteSet(refs=(), routes=tuple(Route(network, "wg0") for network in networks))
@@ -31,25 +53,25 @@ def adding(number: int) -> RouteSet:
 def lines(tell: Teller, outcome: Outcome) -> list[str]:
     with capture_logs() as logged:
         tell.outcome(outcome)
-    return [one["event"] for one in logged]
+    return [str(one["event"]) for one in logged]
 
 
 @pytest.mark.parametrize("number", [0, 1, TOLD])
 def test_each_command_is_told(tmp_path: Path, number: int) -> None:
     op = adding(number)
-    assert lines(Teller(tmp_path, NOBODY), Outcome(op)) == [*op.commands()]
+    assert lines(Teller(LOG, tmp_path, NOBODY), Outcome(op)) == [*op.commands()]
 
 
 def test_of_many_commands_the_first_are_told(tmp_path: Path) -> None:
     op = adding(10_000)
-    assert lines(Teller(tmp_path, NOBODY), Outcome(op)) == [
+    assert lines(Teller(LOG, tmp_path, NOBODY), Outcome(op)) == [
         *op.commands()[:TOLD],
         "… and 9,980 more like these",
     ]
 
 
 def test_what_is_wrong_with_the_files_is_told_once(tmp_path: Path) -> None:
-    teller, problem = Teller(tmp_path, NOBODY), Problem("wg0.toml", 3, "interface", "no")
+    teller, problem = Teller(LOG, tmp_path, NOBODY), Problem("wg0.toml", 3, "interface", "no")
     told = []
     for problems in ((problem,), (problem,), (), ()):
         with capture_logs() as logged:
@@ -59,7 +81,7 @@ def test_what_is_wrong_with_the_files_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_link_that_nobody_explains_is_told_once(tmp_path: Path) -> None:
-    teller = Teller(tmp_path, NOBODY)
+    teller = Teller(LOG, tmp_path, NOBODY)
     left = Foreign(Ref("link", "wg7"), "wg7", "wg7")
     done = Report(Plan(foreign=(left,)), (), Plan(), State({}))
     with capture_logs() as logged:
@@ -72,7 +94,7 @@ def test_a_directory_that_takes_no_status_is_told(tmp_path: Path) -> None:
     wanted = config(replace(HUB, forwards=()))
     done = run(machine(), wanted)
     with capture_logs() as logged:
-        Teller(tmp_path / "nowhere", NOBODY).status(Loaded(wanted), done, {})
+        Teller(LOG, tmp_path / "nowhere", NOBODY).status(Loaded(wanted), done, {})
     assert ["cannot hold status.json" in one["event"] for one in logged] == [True]
 
 
@@ -80,7 +102,7 @@ def test_another_firewall_is_told_of_once_per_change(tmp_path: Path) -> None:
     """With what opens it; and again when it is back."""
     drops = saved(":FORWARD DROP")
     rulesets = [drops, drops, saved(""), drops]
-    teller = Teller(tmp_path, Firewalls(lambda: rulesets[0]))
+    teller = Teller(LOG, tmp_path, Firewalls(lambda: rulesets[0]))
     kernel, wanted = machine(), config(HUB)
     done = run(kernel, wanted)
     told = []
@@ -96,7 +118,7 @@ def test_another_firewall_is_told_of_once_per_change(tmp_path: Path) -> None:
 
 
 def test_ports_that_the_first_rule_closes_are_told(tmp_path: Path) -> None:
-    teller = Teller(tmp_path, Firewalls(lambda: recorded("docker-28.save")))
+    teller = Teller(LOG, tmp_path, Firewalls(lambda: recorded("docker-28.save")))
     done = run(machine(), config(HUB))
     (chain,) = (c for c in done.plan.changes if c.ref == Ref("nftables", "forward-wg0"))
     with capture_logs() as logged:
@@ -106,7 +128,7 @@ def test_ports_that_the_first_rule_closes_are_told(tmp_path: Path) -> None:
 
 
 def test_that_files_cannot_be_watched_is_told_once(tmp_path: Path) -> None:
-    tell = Teller(tmp_path, NOBODY)
+    tell = Teller(LOG, tmp_path, NOBODY)
     with capture_logs() as logged:
         for lacking in ("", "too low", "too low", "", "too low"):
             tell.watches(lacking)

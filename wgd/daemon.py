@@ -17,9 +17,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
-
-import structlog
 
 from wgd import log
 from wgd.config.document import Config
@@ -59,7 +56,6 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 def run(directories: Directories) -> int:
     """Keep the machine as the files say until SIGTERM. Raises UsageError if somebody else does already."""
-    log.configure()
     gc.disable()  # see `_tidy`
     keep_memory()
     with lock.acquire() as held:
@@ -72,7 +68,7 @@ class Daemon:
 
     def __init__(self, directories: Directories, held: socket.socket) -> None:
         self._directories, self._lock = directories, held
-        self._log: Any = structlog.get_logger()
+        self._log = log.logger()
         self._kernel = LinuxKernel(directories.run)
         self._pacer = Pacer()
         self._wake, self._woken = socket.socketpair()
@@ -91,7 +87,7 @@ class Daemon:
         self._passes = 0
         self._mending = Mending(recent_repairs(directories.run))
         drops = partial(self._kernel.dump, "dropped")
-        self._teller = Teller(directories.run, Firewalls(self._kernel.others.read), drops)
+        self._teller = Teller(self._log, directories.run, Firewalls(self._kernel.others.read), drops)
         self._telling = Telling()
         self._last = (self._loaded, Report(Plan(), (), Plan(), State({})))
         self._took, self._told_for = 0.0, -1

@@ -1,39 +1,47 @@
-"""How wgd logs: for eyes on a terminal, as fields with a priority for the journal otherwise."""
+"""How wgd logs: for eyes on a terminal, as fields with a priority for the journal otherwise.
+
+structlog writes for eyes. What the journal gets is a line of plain text, and a daemon of the service manager
+never imports structlog, which would bring asyncio and ssl along (docs/design.md, "Memory").
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import Any
-
-import structlog
-
-PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-"""syslog(3) levels; the service manager reads them as `<N>` at the start of a line."""
+from typing import Any, Protocol
 
 
-def configure() -> None:
-    """Send all logging to standard error, in the form its reader wants."""
-    shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
-    if sys.stderr.isatty():
-        tail: list[Any] = [
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(pad_event_to=0),
-        ]
-    else:
-        tail = [_for_the_journal]
-    structlog.configure(
-        processors=[*shared, *tail],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+class Log(Protocol):
+    """Tells one thing a line: `event` in words, and what belongs to it as fields."""
+
+    def info(self, event: str, **fields: object) -> None: ...
+
+    def warning(self, event: str, **fields: object) -> None: ...
+
+    def error(self, event: str, **fields: object) -> None: ...
 
 
-def _for_the_journal(_: object, __: str, event: dict[str, Any]) -> str:
-    priority = PRIORITY.get(event.pop("level", "info"), 6)
-    text = str(event.pop("event"))
-    fields = " ".join(f"{key}={_quoted(value)}" for key, value in event.items())
-    return f"<{priority}>{_plain(text)}" + (f"  {fields}" if fields else "")
+def logger() -> Log:
+    """To standard error, in the form its reader wants."""
+    return _for_eyes() if sys.stderr.isatty() else Journal()
+
+
+class Journal:
+    """One line each, with a priority of syslog(3) before it, which the service manager reads as `<N>`."""
+
+    def info(self, event: str, **fields: object) -> None:
+        _write(6, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        _write(4, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        _write(3, event, fields)
+
+
+def _write(priority: int, event: str, fields: dict[str, object]) -> None:
+    told = " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+    sys.stderr.write(f"<{priority}>{_plain(event)}" + (f"  {told}" if told else "") + "\n")
+    sys.stderr.flush()
 
 
 def _quoted(value: object) -> str:
@@ -44,3 +52,19 @@ def _quoted(value: object) -> str:
 def _plain(text: str) -> str:
     """One line, whatever a stranger put into a name: control characters are shown, not sent."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _for_eyes() -> Log:
+    import logging
+
+    import structlog
+
+    look: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(pad_event_to=0),
+    ]
+    log: Log = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr), look, structlog.make_filtering_bound_logger(logging.INFO)
+    )
+    return log

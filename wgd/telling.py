@@ -11,11 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import structlog
-
 from wgd.errors import KernelError, Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
 from wgd.kinds.nftables import Dropped
+from wgd.log import Log
 from wgd.model import Conflict, Foreign, Outcome, Report
 from wgd.output import report
 from wgd.output.peer_report import PeerTexts
@@ -35,10 +34,14 @@ class Teller:
     """Remembers what was told, so as not to say it again."""
 
     def __init__(
-        self, run_dir: Path, firewalls: Firewalls, drops: Callable[[], Iterable[object]] = tuple
+        self,
+        log: Log,
+        run_dir: Path,
+        firewalls: Firewalls,
+        drops: Callable[[], Iterable[object]] = tuple,
     ) -> None:
         """`drops` reads what the rules have dropped, as `Dropped`."""
-        self._log: Any = structlog.get_logger()
+        self._log = log
         self._run_dir = run_dir
         self._texts = PeerTexts()
         self._problems: tuple[Problem, ...] = ()
