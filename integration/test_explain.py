@@ -14,6 +14,7 @@ from integration.host import Host
 from integration.lab import CAMERA, PAGE, Lab
 from integration.packets import settled
 from integration.test_network import NECESSARY
+from wgd.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,30 @@ def test_without_privilege_it_says_what_it_could_not_see(
     assert {step["step"] for step in steps if "only root" in step["fact"]} >= {"settings"}
     assert not [step for step in steps if step["mark"] == "wrong"]
     assert "route" in [step["step"] for step in steps if step["mark"] == "right"]
+
+
+READ = """
+from wgd.errors import KernelError
+from wgd.kernel.linux import LinuxKernel
+from wgd.kinds import KINDS
+kernel = LinuxKernel()
+for kind in KINDS:
+    try:
+        list(kernel.dump(kind.name))
+    except KernelError as error:
+        assert error.denied or kind.privileged, (kind.name, error)
+        print(kind.name)
+"""
+
+
+def test_the_kernel_shows_to_root_only_what_the_kinds_say(
+    network: tuple[Lab, dict[str, str]], lane: str
+) -> None:
+    """wireguard-go answers whoever its socket belongs to, here somebody of root's name without its rights."""
+    code = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", READ)
+    refused = network[0].hosts["hub-1"].run(*code).split()
+    told = {"device", "peer"} if lane == "userspace" else set()
+    assert set(refused) == {kind.name for kind in KINDS if kind.privileged} - told
 
 
 SEVEN = {

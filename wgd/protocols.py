@@ -39,6 +39,8 @@ class Kind(ABC, Generic[S]):
     """
 
     name: ClassVar[str]
+    privileged: ClassVar[bool] = False
+    """Whether only root (CAP_NET_ADMIN) can read its objects."""
     reads: ClassVar[frozenset[str]] = frozenset()
     """The kinds whose observed objects its answers depend on, if on nothing else but the config and when its
     peers expire: then it is not asked again before one of them is another. Empty: it is asked each time."""

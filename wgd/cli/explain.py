@@ -31,8 +31,6 @@ from wgd.model import State
 from wgd.sources import dns, files, lock
 from wgd.sources.files import Directories, Loaded
 
-HIDDEN = frozenset({"device", "peer", "nftables", "passage"})
-"""Kinds that only root (CAP_NET_ADMIN) can see."""
 PATIENCE = 6.0
 """Seconds to wait for an answer: WireGuard repeats a call after 5."""
 FIRST = 8
@@ -95,7 +93,7 @@ def look(places: Directories) -> Sight:
     """Everything that can be seen. Raises KernelError."""
     loaded = _load(places)
     kernel = LinuxKernel(places.run)
-    unseen = frozenset() if privileged() else HIDDEN
+    unseen = frozenset() if privileged() else frozenset(kind.name for kind in KINDS if kind.privileged)
     objects = {
         kind.name: listing(kernel.dump(kind.name), kind.key) for kind in KINDS if kind.name not in unseen
     }

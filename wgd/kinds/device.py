@@ -51,6 +51,7 @@ class DeviceSet(Op):
 
 class DeviceKind(Kind[Device]):
     name = "device"
+    privileged = True
     reads = frozenset({"device"})
 
     def key(self, spec: Device) -> Hashable:

@@ -93,6 +93,7 @@ Spec = Chain | NamedSet
 
 class NftablesKind(Kind[Spec]):
     name = "nftables"
+    privileged = True
     reads = frozenset({"link", "nftables", "route", "sysctl"})
 
     def key(self, spec: Spec) -> Hashable:

@@ -89,6 +89,7 @@ class PassageDelete(Op):
 
 class PassageKind(Kind[Spec]):
     name = "passage"
+    privileged = True
     reads = frozenset({"link", "passage", "route"})
 
     def key(self, spec: Spec) -> Hashable:

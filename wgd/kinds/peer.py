@@ -120,6 +120,7 @@ def _command(interface: str, edit: PeerEdit) -> str:
 
 class PeerKind(Kind[Peer]):
     name = "peer"
+    privileged = True
 
     def __init__(self) -> None:
         self._plain = PerPeer[Peer]()
