@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, overload
 
 OURS = 119
 """Link group and route/address protocol number that mark an object as wgd's."""
@@ -46,6 +46,29 @@ class Ref(NamedTuple):
     def __str__(self) -> str:
         key = self.key
         return f"{self.kind} {' '.join(map(str, key)) if isinstance(key, tuple) else key}"
+
+
+class Commands(Sequence[str]):
+    """What `spell` makes of each of the things, when it is asked for: of ten thousand, a log shows a few."""
+
+    __slots__ = ("_spell", "_things")
+
+    def __init__(self, spell: Callable[[Any], str], things: Sequence[Any]) -> None:
+        self._spell, self._things = spell, things
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Commands: ...
+
+    def __getitem__(self, at: int | slice) -> str | Commands:
+        if isinstance(at, slice):
+            return Commands(self._spell, self._things[at])
+        return self._spell(self._things[at])
 
 
 class Verb(enum.StrEnum):
@@ -108,7 +131,7 @@ class Op:
     needs: tuple[Ref, ...] = ()
     deletes: bool = False
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         """The shell commands with the same effect, as a person would type them; secrets as `…`."""
         raise NotImplementedError(type(self).__name__)
 

@@ -162,7 +162,7 @@ COMMANDS: tuple[tuple[Op, tuple[str, ...]], ...] = (
 
 @pytest.mark.parametrize(("op", "expected"), COMMANDS, ids=[commands[0][:60] for _, commands in COMMANDS])
 def test_commands(op: Op, expected: tuple[str, ...]) -> None:
-    assert op.commands() == expected
+    assert (*op.commands(),) == expected
 
 
 def test_every_op_is_in_the_table() -> None:

@@ -179,7 +179,7 @@ def test_a_new_text_for_where_the_peer_is_sends_nothing_then_or_later() -> None:
     kernel.roam("wg0", key("hub-1"), B)
     report = run(kernel, wanted)
     assert [(edit.endpoint, edit.configured) for edit in edits(report)] == [(None, "203.0.113.9:40000")]
-    assert report.plan.ops[0].commands() == ("# hub-1 is at 203.0.113.9:40000 already",)
+    assert (*report.plan.ops[0].commands(),) == ("# hub-1 is at 203.0.113.9:40000 already",)
     kernel.roam("wg0", key("hub-1"), ("192.0.2.7", 7))
     assert run(kernel, wanted).plan.in_sync
 

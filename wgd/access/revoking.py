@@ -167,7 +167,7 @@ class Revoke(Op):
     stage: ClassVar[Stage] = Stage.RULES
     connections: tuple[Connection, ...]
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return tuple(map(_command, self.connections)) or ("conntrack --list",)
 
 

@@ -96,8 +96,9 @@ _PREFIXES = {
 }
 
 
-_Known = tuple[tuple[bytes, ...], tuple[bytes, ...], Peer]
-"""A peer's entries, the same without the head (with it, if it is laid out in another way), and the peer."""
+_Known = tuple[tuple[bytes, ...], int, Peer]
+"""A peer's entries, how long the head is that they begin with (0: it is laid out in another way), and the
+peer."""
 
 
 class PeerDump:
@@ -118,7 +119,7 @@ class PeerDump:
         for key, entries in _by_peer(messages):
             one = self._known.get(key)
             if one is None or one[0] != entries:
-                one = _peer(self._interface, entries, one)
+                one = _peer(self._interface, key, entries, one)
             known[key] = one
             peers.append(one[2])
         if peers != self._peers:
@@ -144,18 +145,18 @@ def _by_peer(messages: Iterable[bytes]) -> Iterator[tuple[bytes, tuple[bytes, ..
         yield key, entries
 
 
-def _peer(interface: str, entries: tuple[bytes, ...], before: _Known | None) -> _Known:
-    head, rest = _fixed_head(entries)
-    if head is not None and before is not None and before[1] == rest:
+def _peer(interface: str, key: bytes, entries: tuple[bytes, ...], before: _Known | None) -> _Known:
+    head, size = _fixed_head(entries[0])
+    if head is not None and before is not None and _same_but_heads(before, entries, size):
         endpoint, allowed_ips = before[2].endpoint, before[2].allowed_ips
     else:
-        has = attributes(rest[0])
+        has = attributes(entries[0][size:])
         if head is None or not _IN_HEAD.isdisjoint(has):
-            has, rest = attributes(entries[0]), entries
+            has, size = attributes(entries[0]), 0
             head = _walked_head(has)
         endpoint = parse_endpoint(has[PEER_ENDPOINT]) if PEER_ENDPOINT in has else None
         allowed_ips = _all_allowed_ips(has, entries[1:])
-    key, psk, seconds, nanoseconds, keepalive, sent, received = head
+    _, psk, seconds, nanoseconds, keepalive, sent, received = head
     peer = Peer(
         interface,
         key,
@@ -167,12 +168,16 @@ def _peer(interface: str, entries: tuple[bytes, ...], before: _Known | None) -> 
         received=received,
         sent=sent,
     )
-    return entries, rest, peer
+    return entries, size, peer
 
 
-def _fixed_head(entries: tuple[bytes, ...]) -> tuple[_Head | None, tuple[bytes, ...]]:
-    """The head if it is laid out as expected, and the entries without it."""
-    first = entries[0]
+def _same_but_heads(before: _Known, entries: tuple[bytes, ...], size: int) -> bool:
+    were, head, _ = before
+    return head > 0 and were[0][head:] == entries[0][size:] and were[1:] == entries[1:]
+
+
+def _fixed_head(first: bytes) -> tuple[_Head | None, int]:
+    """The head if it is laid out as expected, and how long it is."""
     for layout, headers in _LAYOUTS:
         if len(first) >= layout.size:
             a, key, b, psk, c, seconds, nanoseconds, d, keepalive, e, sent, f, received, g, _ = (
@@ -180,8 +185,8 @@ def _fixed_head(entries: tuple[bytes, ...]) -> tuple[_Head | None, tuple[bytes, 
             )
             if (a, b, c, d, e, f, g) == headers:
                 head = key, psk, seconds, nanoseconds, keepalive, sent, received
-                return head, (first[layout.size :], *entries[1:])
-    return None, entries
+                return head, layout.size
+    return None, 0
 
 
 def _walked_head(has: Mapping[int, bytes]) -> _Head:

@@ -35,7 +35,7 @@ class AddressAdd(Op):
     interface: str
     address: IPInterface
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip address add {self.address} dev {self.interface} proto {OURS}",)
 
 
@@ -47,7 +47,7 @@ class AddressDelete(Op):
     interface: str
     address: IPInterface
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip address delete {self.address} dev {self.interface}",)
 
 

@@ -38,7 +38,7 @@ class DeviceSet(Op):
     listen_port: int | None = None
     fwmark: int | None = None
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         words = ["wg", "set", self.interface]
         if self.private_key is not None:
             words += ["private-key", "…"]

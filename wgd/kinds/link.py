@@ -55,7 +55,7 @@ class LinkCreate(Op):
     mtu: int | None
     userspace: bool
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         mtu = f" mtu {self.mtu}" if self.mtu else ""
         if self.userspace:
             return (f"wireguard-go {self.name}", f"ip link set dev {self.name} group {OURS}{mtu}")
@@ -71,7 +71,7 @@ class LinkSet(Op):
     mtu: int | None = None
     group: int | None = None
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         group = f" group {self.group}" if self.group is not None else ""
         mtu = f" mtu {self.mtu}" if self.mtu is not None else ""
         return (f"ip link set dev {self.name}{group}{mtu}",)
@@ -84,7 +84,7 @@ class LinkUp(Op):
     stage: ClassVar[Stage] = Stage.UP
     name: str
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip link set dev {self.name} up",)
 
 
@@ -95,7 +95,7 @@ class LinkDelete(Op):
     stage: ClassVar[Stage] = Stage.LINK
     name: str
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip link delete dev {self.name}",)
 
 

@@ -72,7 +72,7 @@ class NftTransaction(Op):
     stage: ClassVar[Stage] = Stage.RULES
     lines: tuple[str, ...]
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return tuple(f"nft '{line}'" for line in self.lines)
 
 
@@ -84,7 +84,7 @@ class NftElements(Op):
     stage: ClassVar[Stage] = Stage.RULES
     edits: tuple[SetEdit, ...]
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return tuple(f"nft '{line}'" for edit in self.edits for line in edit.lines(TABLE))
 
 

@@ -72,7 +72,7 @@ class PassageInsert(Op):
     stage: ClassVar[Stage] = Stage.LINK
     passage: Passage
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (self.passage.command("-I"),)
 
 
@@ -83,7 +83,7 @@ class PassageDelete(Op):
     stage: ClassVar[Stage] = Stage.LINK
     passage: Passage
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (self.passage.command("-D"),)
 
 

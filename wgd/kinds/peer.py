@@ -13,6 +13,7 @@ import base64
 import ipaddress
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from wgd.config.document import Config, Interface, IPNetwork, Role
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
-from wgd.model import OURS, Change, Op, Ref, Secret, Silence, Stage, State
+from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, State
 from wgd.per_peer import PerPeer
 from wgd.protocols import Kind
 
@@ -95,8 +96,8 @@ class PeersSet(Op):
     interface: str
     edits: tuple[PeerEdit, ...]
 
-    def commands(self) -> tuple[str, ...]:
-        return tuple(_command(self.interface, edit) for edit in self.edits)
+    def commands(self) -> Sequence[str]:
+        return Commands(partial(_command, self.interface), self.edits)
 
 
 def _command(interface: str, edit: PeerEdit) -> str:

@@ -46,7 +46,7 @@ class PolicyAdd(Op):
     stage: ClassVar[Stage] = Stage.LINK
     policy: Policy
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip -{self.policy.version} rule add {_words(self.policy)}",)
 
 
@@ -57,7 +57,7 @@ class PolicyDelete(Op):
     stage: ClassVar[Stage] = Stage.LINK
     policy: Policy
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"ip -{self.policy.version} rule delete {_words(self.policy)}",)
 
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from wgd.config.document import Config, IPNetwork, Peer
 from wgd.kinds.address import Address
-from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
+from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State, Verb
 from wgd.per_peer import PerPeer
 from wgd.protocols import Kind
 
@@ -48,9 +48,9 @@ class RouteSet(Op):
     routes: tuple[Route, ...]
     replace: bool = False
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         verb = "replace" if self.replace else "add"
-        return tuple(f"ip route {verb} {r.destination} dev {r.device} proto {OURS}" for r in self.routes)
+        return Commands(partial(_command, verb), self.routes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,12 @@ class RouteDelete(Op):
     stage: ClassVar[Stage] = Stage.ROUTE
     routes: tuple[Route, ...]
 
-    def commands(self) -> tuple[str, ...]:
-        return tuple(f"ip route delete {r.destination} dev {r.device} proto {OURS}" for r in self.routes)
+    def commands(self) -> Sequence[str]:
+        return Commands(partial(_command, "delete"), self.routes)
+
+
+def _command(verb: str, route: Route) -> str:
+    return f"ip route {verb} {route.destination} dev {route.device} proto {OURS}"
 
 
 class RouteKind(Kind[Route]):

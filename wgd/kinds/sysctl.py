@@ -46,7 +46,7 @@ class SysctlSet(Op):
     path: str
     value: str
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"sysctl -w {self.path}={self.value}",)
 
 
@@ -58,7 +58,7 @@ class SysctlRestore(Op):
     path: str
     value: str
 
-    def commands(self) -> tuple[str, ...]:
+    def commands(self) -> Sequence[str]:
         return (f"sysctl -w {self.path}={self.value}",)
 
 

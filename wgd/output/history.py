@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from wgd.model import Outcome
@@ -35,14 +36,14 @@ def entry(
     why += reasons[:REASONS]
     if len(reasons) > REASONS:
         why.append(f"… and {len(reasons) - REASONS:,} more")
-    did = [command for outcome in outcomes if outcome.ok for command in outcome.op.commands()]
+    did = [outcome.op.commands() for outcome in outcomes if outcome.ok]
     failed = [_failure(outcome) for outcome in outcomes if not outcome.ok]
     return {
         "time": now,
         "why": why,
-        "did": did[:COMMANDS],
+        "did": [*islice(chain.from_iterable(did), COMMANDS)],
         "failed": failed[:COMMANDS],
-        "more": max(0, len(did) - COMMANDS),
+        "more": max(0, sum(map(len, did)) - COMMANDS),
     }
 
 
