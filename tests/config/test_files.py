@@ -51,6 +51,13 @@ def test_what_is_no_file_is_a_problem_and_not_waited_for(tmp_path: Path) -> None
     assert "No such file" in _reason(tmp_path, "wg2.toml")
 
 
+@pytest.mark.parametrize("path", ["/proc/version", "/sys/class/net/lo/mtu"])
+def test_a_file_is_read_whole_whatever_size_it_says(tmp_path: Path, path: str) -> None:
+    """The kernel's own say 0, or 4096."""
+    (tmp_path / "wg0.toml").symlink_to(path)
+    assert read_directory(tmp_path) == {"wg0.toml": Path(path).read_bytes()}
+
+
 def test_a_file_without_end_is_a_problem(tmp_path: Path) -> None:
     with (tmp_path / "wg0.toml").open("wb") as file:
         file.truncate(2**40)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class ConfigDirectory:
         self._path = path
         self._files = Snapshot[bytes | Problem](known or {})
         self._listed = False
+        self._now = 0
         self._signatures: dict[str, Signature] = {}
 
     def read(self, touched: frozenset[str] | None = None) -> Files:
@@ -37,6 +39,7 @@ class ConfigDirectory:
         `touched`: the files that may have changed since, None: any. A directory that cannot be read is a
         `ConfigError`: then nothing is known.
         """
+        self._now = time.time_ns()  # once: for some kernels that is a call like any other
         files = self._touched(touched) if touched is not None and self._listed else None
         if files is None:
             everything = self._everything()
@@ -122,7 +125,7 @@ class ConfigDirectory:
         """What the file holds: the very bytes of last time, if they are equal."""
         self._signatures.pop(shown, None)
         content, seen = _read(path)
-        if lasts(seen):
+        if lasts(seen, self._now):
             self._signatures[shown] = seen
         before = self._files.get(shown)
         return before if before == content else content
@@ -161,8 +164,11 @@ def _read(path: str) -> tuple[bytes, Signature]:
 
 
 def _whole(number: int, size: int) -> bytes:
-    """All that the open file holds; in two calls, if it has the size that it said."""
-    parts = []
+    """All that the open file holds; in one call, if it has the size that it said."""
+    whole = os.read(number, size + 1)
+    if len(whole) == size:
+        return whole  # asked for more, and there was none
+    parts = [whole]
     while part := os.read(number, size + 1):
         parts.append(part)
     return b"".join(parts)

@@ -12,6 +12,7 @@ import os
 import pwd
 import secrets
 import stat
+import time
 from pathlib import Path
 
 from wgd.config import x25519
@@ -79,9 +80,10 @@ class KeyReader:
             self.changes += self._known[file, private][0] != secret
 
     def _read(self, file: str, private: bool) -> tuple[Secret, Signature | None]:
+        now = time.time_ns()
         seen = self._signature(file)  # before reading, so that what is written meanwhile is read again
         secret = read_key(self._directory / file, self._daemon_gid, private)
-        return secret, seen if seen and lasts(seen) else None
+        return secret, seen if seen and lasts(seen, now) else None
 
     def _signature(self, file: str) -> Signature | None:
         """None if none can tell that it stayed the same: for the daemon's group its directory counts, too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 Signature = tuple[int, int, int, int, int]
 
@@ -16,6 +15,7 @@ def signature(status: os.stat_result) -> Signature:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def lasts(one: Signature) -> bool:
-    """Whether a file that looks like this now cannot be written again and look the same."""
-    return max(one[3:]) < time.time_ns() - _RACY
+def lasts(one: Signature, now: int) -> bool:
+    """Whether a file that looked like this cannot be written again and look the same. `now`: nanoseconds
+    since the epoch, by a clock that was read before."""
+    return max(one[3:]) < now - _RACY
