@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -67,6 +68,8 @@ def parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
 
 def _by_size(place: Place) -> tuple[Place, ...]:
     """Single addresses and ranges, which sets keep apart."""
+    if len(place.networks) == 1:
+        return (place,)
     single = tuple(net for net in place.networks if _is_single(net))
     if not single or len(single) == len(place.networks):
         return (place,)
@@ -92,11 +95,10 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     elif not _is_single(side[0]):
         elements = tuple(net.network_address.packed + net.broadcast_address.packed for net in side)
         type_ += INTERVALS
-    # Ten thousand flows that share a set say the same of it: then it is one text.
     return tuple(
         Part(sys.intern(f"{type_}: {rule}"), rule, sort, sys.intern(type_), elements, flow, ports)
         for ports in port_texts(flow.ports, flow.version)
-        for rule in (sys.intern(rule_text(flow, ports, managed, sort)),)
+        for rule in (rule_text(flow, ports, managed, sort),)
     )
 
 
@@ -119,20 +121,33 @@ def _address(network: IPNetwork) -> bytes:
 
 def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
     """With a hole for the set of that sort, or without."""
-    ip, hole = family(flow.version), HOLE.rstrip()
-    source = target = ""
+    sources = () if sort in ("from", "pairs") else flow.source.networks
+    targets = () if sort in ("to", "pairs") else flow.target.networks
+    devices = flow.source.device, flow.target.device
+    return _rule_text(flow.version, devices, sources, targets, ports, tuple(managed), sort)
+
+
+@lru_cache(maxsize=256)
+def _rule_text(
+    number: int,
+    devices: tuple[str | None, str | None],
+    sources: tuple[IPNetwork, ...],
+    targets: tuple[IPNetwork, ...],
+    ports: str,
+    managed: tuple[str, ...],
+    sort: str,
+) -> str:
+    """Ten thousand flows that share a set have one text: then it is one object, and made once."""
+    ip, hole = family(number), HOLE.rstrip()
+    source, target = match("saddr", number, sources), match("daddr", number, targets)
     if sort == "from":
         source = f"{ip} saddr{hole}"
-    elif sort != "pairs":
-        source = match("saddr", flow.version, flow.source.networks)
-    if sort == "pairs":
+    elif sort == "pairs":
         target = f"{ip} saddr . {ip} daddr{hole}"
     elif sort == "to":
         target = f"{ip} daddr{hole}"
-    else:
-        target = match("daddr", flow.version, flow.target.networks)
-    incoming, outgoing = _device("iifname", flow.source, managed), _device("oifname", flow.target, managed)
-    words = (version(flow.version), incoming, source, outgoing, target, ports, "accept")
+    incoming, outgoing = map(partial(_device, managed), ("iifname", "oifname"), devices)
+    words = (version(number), incoming, source, outgoing, target, ports, "accept")
     return " ".join(filter(None, words))
 
 
@@ -146,10 +161,10 @@ def version(number: int) -> str:
     return f"meta nfproto ipv{number}"
 
 
-def _device(word: str, place: Place, managed: Sequence[str]) -> str:
-    if place == HERE:
+def _device(managed: Sequence[str], word: str, device: str | None) -> str:
+    if device == HERE.device:
         return ""
-    return unmanaged(word, managed) if place.device is None else f'{word} "{place.device}"'
+    return unmanaged(word, managed) if device is None else f'{word} "{device}"'
 
 
 def unmanaged(word: str, managed: Sequence[str]) -> str:
