@@ -257,3 +257,17 @@ def test_who_came_with_an_edit_expires_in_time() -> None:
     now = _files(_edited(HUB, ([("wg0.toml", 0, 0, [_peer(5, "expires = 2030-03-17T17:46:50Z")])], 0, 0.0)))
     assert decoder(now) == decode(now, secret, NOW)
     assert decoder.still(NOW + 9, frozenset()) and not decoder.still(NOW + 20, frozenset())
+
+
+def test_a_prefix_that_a_rule_repeats_at_the_end_of_a_large_file_is_one_object() -> None:
+    """Of ten thousand peers that is 3 MB, and a sixth of the time."""
+    hosts = [f"172.27.{number >> 8}.{number & 255}/32" for number in range(2, 402)]
+    peers = [
+        f'[peers.p{number}]\npublic_key = "{key(str(number))}"\nallowed_ips = ["{host}"]\n'
+        for number, host in enumerate(hosts)
+    ]
+    rules = [f'[[forward]]\nfrom = ["{host}"]\nto = ["172.27.0.2/32"]\n' for host in hosts]
+    (hub,) = Decoder(Keys())(_files({"wg0.toml": [_hub(), *peers, *rules]})).config.interfaces.values()
+    own = {peer.allowed_ips[0]: peer.allowed_ips[0] for peer in hub.peers}
+    assert len(hub.forwards) == 400
+    assert all(rule.source.networks[0] is own[rule.source.networks[0]] for rule in hub.forwards)

@@ -112,10 +112,16 @@ def network_or_name(value: object) -> IPNetwork | str:
     return _network_or_name(word)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1 << 16)
 def _network_or_name(word: str) -> IPNetwork | str:
-    """Rules name a target ten thousand times, and a source right after its peer: then it is one object."""
+    """Rules name a target ten thousand times, and each source again after its peer, if only at the end of a
+    large file: then it is one object."""
     return network(word) if reads_as_address(word.strip()) else word
+
+
+def forget() -> None:
+    """Many files have been read: what stands in none of them needs no room any more."""
+    _network_or_name.cache_clear()
 
 
 def endpoint(value: object) -> Endpoint:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from wgd.config import addresses
 from wgd.config.assemble import Assembled
 from wgd.config.decode import Decoded, Files, bound_devices, decode_drafts, in_order
 from wgd.config.document import Config, Forward, Input, Interface, Masquerade, Peer
@@ -71,6 +72,7 @@ class Decoder:
 
     def _whole(self, files: Files) -> Decoded:
         drafts = {file: self._drafts(file, files[file]) for file in files}
+        addresses.forget()
         decoded = decode_drafts(drafts, self._read_key, self._now, self._links)
         interfaces = {
             name: shared(one, self._known.get(name)) for name, one in decoded.config.interfaces.items()
