@@ -12,7 +12,7 @@ import pytest
 from integration.host import Host
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.nftables import NftTransaction
-from wgd.kinds.route import Route, RouteSet
+from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.sources.netlink import EVERYTHING, NetlinkEvents
 
 LINK = {"link", "address", "route", "sysctl", "device", "peer"}
@@ -113,6 +113,20 @@ def test_our_own_nftables_transactions_are_not(namespace: Host) -> None:
         assert kernel.generations == set()
         namespace.nft("add table inet theirs")
         assert events.stale() == {"nftables"}
+
+
+def test_what_an_edit_of_a_thousand_peers_tells_is_read_at_once(events: NetlinkEvents) -> None:
+    kernel = LinuxKernel()
+    before, after = (
+        tuple(Route(IPv4Network((first + (n << 8), 24)), "v0") for n in range(1000))
+        for first in (0x0B000000, 0x0C000000)
+    )
+    kernel.run(RouteSet(refs=(), routes=before))
+    settle(events)
+    kernel.run(RouteSet(refs=(), routes=after))
+    kernel.run(RouteDelete(refs=(), routes=before))
+    assert events.stale() == {"route"}
+    assert not readable(events)
 
 
 def test_too_much_news_means_that_everything_is_stale(events: NetlinkEvents) -> None:

@@ -44,8 +44,9 @@ _ROUTE_GROUPS = (1, 5, 7, 8, 9, 11, 19, 24, 25)
 # link; IPv4 address, route and rule; the same for IPv6, rules being 19; netconf for both
 _NFTABLES_GROUP = 7
 _ROOM = 4 << 20
-_AT_ONCE = 1000
-"""Reads at most so many times before it answers, so that a storm cannot hold its reader."""
+_AT_ONCE = 4000
+"""Reads at most so many times before it answers, so that a storm cannot hold its reader. What we do to a
+thousand peers must fit, a route that goes and one that comes for each: what is left wakes one more pass."""
 _NOTHING: frozenset[str] = frozenset()
 
 
