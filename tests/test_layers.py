@@ -81,11 +81,13 @@ PURE = (
     "silence",
     "trial",
 )
-OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "pathlib", "pyroute2", "nftables", "ctypes"}
+OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "ctypes", "pathlib"}
+OUTSIDE |= {"pyroute2", "nftables", "watchdog"}
 HOMES = {
     "pyroute2": ("wgd.kernel", "wgd.sources"),
     "nftables": ("wgd.kernel", "wgd.sources"),
     "ctypes": ("wgd.sources",),
+    "watchdog": ("wgd.sources",),
 }
 
 

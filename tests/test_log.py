@@ -58,7 +58,7 @@ def test_a_daemon_of_the_service_manager_carries_no_library_that_it_does_not_use
 import sys
 import wgd.daemon
 wgd.daemon.log.logger().info("said")
-libraries = ("structlog", "asyncio", "ssl", "logging", "pyroute2", "nftables")
+libraries = ("structlog", "asyncio", "ssl", "pyroute2", "nftables")
 print([name for name in libraries if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

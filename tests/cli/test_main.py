@@ -13,7 +13,7 @@ from wgd import __version__, cli
 from wgd.cli.options import parser
 from wgd.errors import ConfigError, KernelError, Problem, UsageError, WgdError
 
-HEAVY = ("pyroute2", "nftables", "structlog", "ctypes", "wgd.kinds")
+HEAVY = ("pyroute2", "nftables", "structlog", "watchdog", "ctypes", "wgd.kinds")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """inotify(7): what the kernel tells of directories.
 
-Python has no binding of its own; here are the three calls of the C library, and the one layout.
+watchdog has the calls of the C library and the constants. Its observers are threads, with several objects for
+each event; here one descriptor can be waited for, and one reading takes all that the kernel keeps.
 """
 
 from __future__ import annotations
@@ -9,19 +10,26 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-MODIFY, ATTRIB, CLOSE_WRITE = 0x2, 0x4, 0x8
-MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x40, 0x80, 0x100, 0x200
-DELETE_SELF, MOVE_SELF = 0x400, 0x800
-OVERFLOW, IGNORED = 0x4000, 0x8000
-ONLYDIR, ISDIR = 0x1000000, 0x40000000
-"""Events and flags, as in linux/inotify.h."""
+from watchdog.observers.inotify_c import (
+    InotifyConstants,
+    inotify_add_watch,
+    inotify_init,
+    inotify_rm_watch,
+)
+
+MODIFY, ATTRIB = InotifyConstants.IN_MODIFY, InotifyConstants.IN_ATTRIB
+CLOSE_WRITE, CREATE = InotifyConstants.IN_CLOSE_WRITE, InotifyConstants.IN_CREATE
+MOVED_FROM, MOVED_TO = InotifyConstants.IN_MOVED_FROM, InotifyConstants.IN_MOVED_TO
+DELETE, DELETE_SELF = InotifyConstants.IN_DELETE, InotifyConstants.IN_DELETE_SELF
+MOVE_SELF = InotifyConstants.IN_MOVE_SELF
+OVERFLOW, IGNORED = InotifyConstants.IN_Q_OVERFLOW, InotifyConstants.IN_IGNORED
+ONLYDIR, ISDIR = InotifyConstants.IN_ONLYDIR, InotifyConstants.IN_ISDIR
 
 _HEAD = struct.Struct("=iIII")
 _LARGEST = 1 << 20
 """Bytes that one reading takes: with names of usual length, all that the kernel keeps (16,384 events)."""
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Event(NamedTuple):
@@ -36,7 +44,9 @@ class Inotify:
     """A queue of events, which can be waited for. Raises OSError: EMFILE if the user has too many of them."""
 
     def __init__(self) -> None:
-        self._number = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        self._number = _checked(inotify_init())
+        os.set_blocking(self._number, False)
+        os.set_inheritable(self._number, False)
 
     def fileno(self) -> int:
         return self._number
@@ -47,11 +57,11 @@ class Inotify:
     def add(self, path: str, mask: int) -> int:
         """Watch it; the number is the same for the same inode. Raises OSError: ENOSPC if the user may have no
         more watches."""
-        return _checked(_libc.inotify_add_watch(self._number, os.fsencode(path), ctypes.c_uint32(mask)))
+        return _checked(inotify_add_watch(self._number, os.fsencode(path), mask))
 
     def remove(self, watch: int) -> None:
         """Watch no longer. Raises OSError if that is so already."""
-        _checked(_libc.inotify_rm_watch(self._number, watch))
+        _checked(inotify_rm_watch(self._number, cast(Any, watch)))
 
     def read(self) -> Iterator[Event]:
         """What has happened since the last time."""
