@@ -40,16 +40,23 @@ def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
 
 def window(before: Sequence[T], now: Sequence[T]) -> tuple[int, int | None]:
     """`touched`'s `start` and `end` alone."""
-    start = _alike(before, now)
-    return start, -_alike(before[start:][::-1], now[start:][::-1]) or None
+    least = min(len(before), len(now))
+    start = _most(least, lambda one, other: before[one:other] == now[one:other])
+    olds, news = len(before), len(now)
+    alike = _most(
+        least - start,
+        lambda one, other: before[olds - other : olds - one] == now[news - other : news - one],
+    )
+    return start, -alike or None
 
 
-def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
-    """How many of their first members are equal; by halves, since comparing slices takes no loop of ours."""
-    least, most = 0, min(len(one), len(other))
+def _most(most: int, alike: Callable[[int, int], bool]) -> int:
+    """How many of the first so many are `alike` from one place to another; by halves, since comparing slices
+    takes no loop of ours."""
+    least = 0
     while least < most:
         middle = (least + most + 1) // 2
-        if one[least:middle] == other[least:middle]:
+        if alike(least, middle):
             least = middle
         else:
             most = middle - 1

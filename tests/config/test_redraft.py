@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.config.support import key
-from wgd.config import schema
+from wgd.config import parts, schema
 from wgd.config.draft import Draft
 from wgd.config.redraft import Drafts, redraft
 from wgd.config.schema import draft
@@ -175,6 +175,23 @@ def test_any_edits_read_as_if_for_the_first_time(text: str, steps: list[tuple[in
             text = edited(text, edit)
 
 
+scraps = st.lists(st.sampled_from(("[", "\n", "[[", "a", "]", "\n[", "é")), max_size=12).map("".join)
+
+
+@given(scraps, scraps, scraps, scraps)
+@settings(max_examples=1000)
+def test_what_is_cut_again_is_what_is_cut_as_a_whole(head: str, was: str, now: str, tail: str) -> None:
+    preamble, *before = parts.cut(head + was + tail)
+    another, *expected = parts.cut(head + now + tail)
+    if again := parts.cut_again(before, (head + was + tail).encode(), (head + now + tail).encode()):
+        pieces, start, end = again
+        assert (preamble, pieces) == (another, expected)
+        assert pieces[:start] == before[:start]
+        assert end is None or pieces[end:] == before[end:]
+    else:
+        assert not (head + was + tail + now).isascii() or "\n[" not in head
+
+
 KNOWN = [MAIN, *(peer(name) for name in "abc"), RULES[0], RULES[0]]
 SIMPLE = {
     "a peer changes": (1, [peer("a", "routes = false\n")]),
@@ -192,10 +209,11 @@ SIMPLE = {
 
 @pytest.mark.parametrize(("at", "new"), SIMPLE.values(), ids=SIMPLE)
 def test_an_edit_of_peers_and_rules_keeps_all_else(at: int, new: list[str]) -> None:
-    before = draft("wg0.toml", "".join(KNOWN).encode())
+    was = "".join(KNOWN).encode()
+    before = draft("wg0.toml", was)
     kept = {id(one) for one in (*before.peers, *before.forwards)}
     now = "".join([*KNOWN[:at], *new, *KNOWN[at + 1 :]]).encode()
-    after = redraft(before, now)
+    after = redraft(before, was, now)
     assert after is not None and shown(after) == whole(now)
     assert after.interface is before.interface
     assert len([one for one in (*after.peers, *after.forwards) if id(one) not in kept]) <= len(new)
@@ -220,7 +238,8 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("start", DOUBTFUL.values(), ids=DOUBTFUL)
 def test_any_other_edit_is_read_as_a_whole(start: str) -> None:
-    before = draft("wg0.toml", "".join(KNOWN).encode())
+    was = "".join(KNOWN).encode()
+    before = draft("wg0.toml", was)
     places = shown(before)
-    assert redraft(before, "".join([start, *KNOWN[1:]]).encode()) is None
+    assert redraft(before, was, "".join([start, *KNOWN[1:]]).encode()) is None
     assert shown(before) == places

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wgd.config.locate import KeyPath
+from wgd.listing import window
 
 _COMMENT = r"(?:#[^\x00-\x08\n-\x1f\x7f]*)?"
 _OPENING = re.compile(
@@ -32,6 +33,7 @@ _LINE = re.compile(
     rf"(?:({_TEXT})|({_TEXTS})|(true|false)|(0|[1-9][0-9]{{0,17}}))[ \t]*)?{_COMMENT}(?:\n|\Z)"
 )
 """Nothing but a comment, or a key with a value of the plainest kinds."""
+_BEGIN = b"\n["
 _WORDS = re.compile(r"\"([^\"]*)\"")
 
 
@@ -47,6 +49,25 @@ def cut(text: str) -> list[str]:
     """What precedes the first header, each of its lines after a newline, then the pieces without their first
     bracket and last newline."""
     return f"\n{text}".removesuffix("\n").split("\n[")
+
+
+def cut_again(before: list[str], was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
+    """The pieces of `now`, when those of what `was` there are the pieces `before`, the first of which is the
+    same: only what lies around the difference is cut. And where they may differ, as `wgd.listing.window` has
+    it. None: it has to be cut as a whole."""
+    if not was.isascii() or not now.isascii():
+        return None  # else characters were no bytes
+    start, end = window(was, now)
+    begin = now.rfind(_BEGIN, 0, start)
+    if begin < 0:
+        return None
+    stop = now.find(_BEGIN, len(now) + (end or 0))
+    text = now[begin + len(_BEGIN) : stop if stop >= 0 else len(now)].decode()
+    middle = (text if stop >= 0 else text.removesuffix("\n")).split("\n[")
+    first = now.count(_BEGIN, 0, begin) + now.startswith(b"[")
+    left = now.count(_BEGIN, stop) if stop >= 0 else 0
+    behind = before[len(before) - left :]
+    return [*before[:first], *middle, *behind], first, -left or None
 
 
 def is_preamble(piece: str) -> bool:

@@ -41,7 +41,7 @@ class Drafts:
             return latest[1]
         if other is None or other[0] != content:
             old = other or latest
-            again = redraft(old[1], content) if old else None
+            again = redraft(old[1], old[0], content) if old else None
             if again and old is latest:
                 latest = None  # it is used up
             other = content, again or draft(file, content)
@@ -59,21 +59,28 @@ class Drafts:
         self._others.clear()
 
 
-def redraft(before: Draft, content: bytes | Problem) -> Draft | None:
-    """What `draft` says, if it differs from the draft before in peers and rules that nothing is wrong with.
+def redraft(before: Draft, was: bytes | Problem, content: bytes | Problem) -> Draft | None:
+    """What `draft` says, if it differs from the draft before, made of what `was` there, in peers and rules
+    that nothing is wrong with.
 
     What is the same is the same object, moved to where it stands now: the draft before is then used up.
     """
     old = before.layout
     if old is None or before.problems:
         return None
-    text, problems = toml.text(before.file, content)
-    if text is None or problems:
-        return None
-    preamble, *pieces = parts.cut(text)
+    again = None
+    if isinstance(was, bytes) and isinstance(content, bytes):
+        again = parts.cut_again(old.pieces, was, content)
+    if again:
+        preamble, (pieces, start, end) = old.preamble, again
+    else:
+        text, problems = toml.text(before.file, content)
+        if text is None or problems:
+            return None
+        preamble, *pieces = parts.cut(text)
+        start, end = window(old.pieces, pieces)
     if not (preamble == old.preamble or parts.is_preamble(preamble)):
         return None
-    start, end = window(old.pieces, pieces)
     if preamble == old.preamble and len(pieces) == len(old.pieces):
         differing = map(ne, old.pieces[start:end], pieces[start:end])
         each = [*compress(count(start), differing)]
@@ -164,7 +171,8 @@ class _Some:
     def in_place(self) -> Draft:
         """The file as it is now, if it `fits`."""
         pieces, sources = [*self._old.pieces], [*self._old.sources]
-        members = {section: [*getattr(self._before, field)] for section, field in _READ.items()}
+        touched = {str(source.head[0]) for source, _ in self._now}
+        members = {section: [*getattr(self._before, _READ[section])] for section in touched}
         stood = [(source.head, source.first) for source, _, _ in self._were]
         for at, (source, one) in enumerate(self._now):
             place, section = self._places[at], str(source.head[0])
