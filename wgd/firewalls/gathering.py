@@ -36,12 +36,19 @@ def _together(same: Sequence[Flow], side: str) -> Flow:
     first = same[0]
     if len(same) == 1:
         return first
-    wide = prefixes.union(*(spans(getattr(flow, side).networks, flow.version) for flow in same))
     words = list(dict.fromkeys(flow.words for flow in same))
     said = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1:,} more"
-    place = replace(getattr(first, side), networks=prefixes.networks(wide, first.version))
-    changed: dict[str, Any] = {side: place, "words": said}
+    changed: dict[str, Any] = {side: all_of(same, side), "words": said}
     return replace(first, **changed)
+
+
+def all_of(same: Sequence[Flow], side: str) -> Place:
+    """The addresses that any of the flows, all of one IP version, has on that side ("source" or "target"), on
+    the device of the first."""
+    first, version = same[0], same[0].version
+    wide = prefixes.union(*(spans(getattr(flow, side).networks, version) for flow in same))
+    place: Place = getattr(first, side)
+    return replace(place, networks=prefixes.networks(wide, version))
 
 
 def spans(networks: tuple[IPNetwork, ...], version: int) -> Ranges:

@@ -13,14 +13,14 @@ import shlex
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from wgd import prefixes
 from wgd.access.flows import flows, guard
 from wgd.access.ground import Place
 from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, Opens, PortRange
-from wgd.firewalls.gathering import Ways, spans
+from wgd.firewalls.gathering import Ways, all_of, spans
 from wgd.firewalls.packets import ICMP
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.prefixes import Ranges
@@ -165,21 +165,14 @@ def _needed(interface: Interface, config: Config, seen: State) -> Iterator[tuple
                 for outgoing in devices(flow.target, flow.version):
                     paths.setdefault((incoming, outgoing, flow.ports, flow.version), []).append(flow)
     for (incoming, outgoing, ports, version), found in paths.items():
-        for flow in found if len(found) <= FEW else [_together(found)]:
-            for source in _addresses(flow.source, version):
-                for target in _addresses(flow.target, version):
+        sides = [(flow.source, flow.target) for flow in found]
+        if len(found) > FEW:
+            sides = [(all_of(found, "source"), all_of(found, "target"))]
+        for one, other in sides:
+            for source in _addresses(one, version):
+                for target in _addresses(other, version):
                     forth = _Way(version, incoming, outgoing, source, target)
                     yield from ((version, words) for words in forth.rules(ports))
-
-
-def _together(found: Sequence[Flow]) -> Flow:
-    first, version = found[0], found[0].version
-    sides: dict[str, Any] = {}
-    for side in ("source", "target"):
-        place: Place = getattr(first, side)
-        wide = prefixes.union(*(spans(getattr(flow, side).networks, version) for flow in found))
-        sides[side] = replace(place, networks=prefixes.networks(wide, version))
-    return replace(first, **sides)
 
 
 def _addresses(place: Place, version: int) -> list[str]:
