@@ -61,6 +61,7 @@ class Decoder:
 
     def __call__(self, files: Files) -> Decoded:
         decoded = self._edited(files) or self._whole(files)
+        addresses.forget()  # after edits, too, or what they brought would be kept as well
         self._files, self._keys_seen = files, self._read_key.changes
         return decoded
 
@@ -72,7 +73,6 @@ class Decoder:
 
     def _whole(self, files: Files) -> Decoded:
         drafts = {file: self._drafts(file, files[file]) for file in files}
-        addresses.forget()
         decoded = decode_drafts(drafts, self._read_key, self._now, self._links)
         interfaces = {
             name: shared(one, self._known.get(name)) for name, one in decoded.config.interfaces.items()
