@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 from integration.host import Host
@@ -25,13 +25,14 @@ from wgd.kinds.address import AddressDelete
 from wgd.kinds.nftables import TABLE, Chain, NftTransaction
 from wgd.kinds.route import Route, RouteDelete
 from wgd.model import Op
+from wgd.prefixes import Prefix
 
 REPAIRS, FLUSHES = 100, 40
 AT_ONCE = 4
 """Flushes that one daemon repairs: the next would be a fight."""
 LATER = 0.1
 """Seconds from one repair to the next change."""
-PREFIXES = [IPv4Network((0x0A0B0000 + (number << 8), 24)) for number in range(REPAIRS)]
+PREFIXES = [Prefix(4, 0x0A0B0000 + (number << 8), 24) for number in range(REPAIRS)]
 ADDRESSES = [IPv4Interface((0xAC1B0001 + (number << 8), 32)) for number in range(1, REPAIRS + 1)]
 INTERFACE = f"""\
 [interface]
@@ -100,11 +101,11 @@ def _repaired(change: Op, stands: Callable[[], bool]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _without_route(prefix: IPv4Network) -> Op:
+def _without_route(prefix: Prefix) -> Op:
     return RouteDelete(refs=(), routes=(Route(prefix, "wg0"),), deletes=True)
 
 
-def _has_route(prefix: IPv4Network) -> bool:
+def _has_route(prefix: Prefix) -> bool:
     return any(route.destination == prefix for route in Routes().read())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import select
 from collections.abc import Iterator
-from ipaddress import IPv4Network
 
 import pytest
 
@@ -13,6 +12,7 @@ from integration.host import Host
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.nftables import NftTransaction
 from wgd.kinds.route import Route, RouteDelete, RouteSet
+from wgd.prefixes import Prefix
 from wgd.sources.netlink import EVERYTHING, NetlinkEvents
 
 LINK = {"link", "address", "route", "sysctl", "device", "peer"}
@@ -91,7 +91,7 @@ def test_who_did_it_is_remembered_until_it_is_asked(
 
 def test_neither_the_kernel_nor_we_are_suspects(events: NetlinkEvents) -> None:
     events.suspects.take()
-    LinuxKernel().run(RouteSet(refs=(), routes=(Route(IPv4Network("10.11.12.0/24"), "v0"),)))
+    LinuxKernel().run(RouteSet(refs=(), routes=(Route(Prefix.parse("10.11.12.0/24"), "v0"),)))
     assert events.stale() == {"route"}
     assert events.suspects.take() == ()
 
@@ -118,7 +118,7 @@ def test_our_own_nftables_transactions_are_not(namespace: Host) -> None:
 def test_what_an_edit_of_a_thousand_peers_tells_is_read_at_once(events: NetlinkEvents) -> None:
     kernel = LinuxKernel()
     before, after = (
-        tuple(Route(IPv4Network((first + (n << 8), 24)), "v0") for n in range(1000))
+        tuple(Route(Prefix(4, first + (n << 8), 24), "v0") for n in range(1000))
         for first in (0x0B000000, 0x0C000000)
     )
     kernel.run(RouteSet(refs=(), routes=before))
@@ -131,7 +131,7 @@ def test_what_an_edit_of_a_thousand_peers_tells_is_read_at_once(events: NetlinkE
 
 def test_too_much_news_means_that_everything_is_stale(events: NetlinkEvents) -> None:
     kernel = LinuxKernel()
-    many = tuple(Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(20_000))
+    many = tuple(Route(Prefix(4, 0x0B000000 + (n << 8), 24), "v0") for n in range(20_000))
     kernel.run(RouteSet(refs=(), routes=many))
     assert events.stale() == EVERYTHING
     assert events.stale() == {"route"}  # what did fit comes in portions

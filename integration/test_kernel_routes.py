@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import ip_interface
 
 import pytest
 
@@ -13,8 +13,9 @@ from wgd.kernel.linux import LinuxKernel
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.link import Link
 from wgd.kinds.route import Route, RouteDelete, RouteSet
+from wgd.prefixes import Prefix
 
-CAMERAS = ip_network("10.11.12.0/24")
+CAMERAS = Prefix.parse("10.11.12.0/24")
 BY_KERNEL, BY_BOOT = 2, 3
 
 
@@ -27,7 +28,7 @@ def kernel(namespace: Host) -> LinuxKernel:
 def routes(kernel: LinuxKernel) -> set[Route]:
     """But for link-local ones, and IPv6's of a device that is up."""
     found = (route for route in kernel.dump("route") if isinstance(route, Route))
-    return {route for route in found if not route.destination.is_link_local}
+    return {route for route in found if not route.destination.address.is_link_local}
 
 
 def addresses(kernel: LinuxKernel) -> set[Address]:
@@ -86,18 +87,18 @@ def test_routes_of_every_sort_are_read(kernel: LinuxKernel, namespace: Host) -> 
         route add fd02::/64 dev v0 proto boot"""
     )
     assert routes(kernel) == {
-        Route(ip_network("192.0.2.0/24"), "v0", protocol=BY_KERNEL),
-        Route(ip_network("0.0.0.0/0"), "v0", protocol=BY_BOOT, gateway=True),
-        Route(ip_network("10.1.0.0/16"), "v0", 7, BY_BOOT, mtu=1300),
-        Route(ip_network("10.2.0.0/16"), None, protocol=BY_BOOT),
-        Route(ip_network("10.3.0.0/16"), None, protocol=BY_BOOT, gateway=True),
-        Route(ip_network("fd01::/64"), None, 1024, BY_BOOT),
-        Route(ip_network("fd02::/64"), "v0", 1024, BY_BOOT),
+        Route(Prefix.parse("192.0.2.0/24"), "v0", protocol=BY_KERNEL),
+        Route(Prefix.parse("0.0.0.0/0"), "v0", protocol=BY_BOOT, gateway=True),
+        Route(Prefix.parse("10.1.0.0/16"), "v0", 7, BY_BOOT, mtu=1300),
+        Route(Prefix.parse("10.2.0.0/16"), None, protocol=BY_BOOT),
+        Route(Prefix.parse("10.3.0.0/16"), None, protocol=BY_BOOT, gateway=True),
+        Route(Prefix.parse("fd01::/64"), None, 1024, BY_BOOT),
+        Route(Prefix.parse("fd02::/64"), "v0", 1024, BY_BOOT),
     }
 
 
 @pytest.mark.parametrize(
-    "route", [Route(CAMERAS, "v0"), Route(ip_network("fd00::/64"), "v0", 1024)], ids=["IPv4", "IPv6"]
+    "route", [Route(CAMERAS, "v0"), Route(Prefix.parse("fd00::/64"), "v0", 1024)], ids=["IPv4", "IPv6"]
 )
 def test_a_route_is_added_replaced_and_deleted(kernel: LinuxKernel, route: Route) -> None:
     add(kernel, route)
@@ -110,7 +111,7 @@ def test_a_route_is_added_replaced_and_deleted(kernel: LinuxKernel, route: Route
 
 
 def test_an_ipv6_route_without_a_metric_comes_back_with_1024(kernel: LinuxKernel) -> None:
-    add(kernel, Route(ip_network("fd00::/64"), "v0", 0))
+    add(kernel, Route(Prefix.parse("fd00::/64"), "v0", 0))
     assert {route.metric for route in routes(kernel)} == {1024}
 
 
@@ -133,14 +134,14 @@ def test_delete_leaves_a_route_of_another_protocol_or_device(
     metric = 1024 if ":" in destination else 0
     namespace.ip(f"route add {destination} {theirs}")
     before = routes(kernel)
-    delete(kernel, Route(ip_network(destination), "v0", metric))
+    delete(kernel, Route(Prefix.parse(destination), "v0", metric))
     assert routes(kernel) == before != set()
 
 
 def test_ipv4_routes_go_with_the_link_going_down_and_ipv6_ones_too(
     kernel: LinuxKernel, namespace: Host
 ) -> None:
-    add(kernel, Route(CAMERAS, "v0"), Route(ip_network("fd00::/64"), "v0", 1024))
+    add(kernel, Route(CAMERAS, "v0"), Route(Prefix.parse("fd00::/64"), "v0", 1024))
     namespace.ip("link set v0 down")
     assert routes(kernel) == set()
     with pytest.raises(KernelError, match="ENETDOWN"):
@@ -148,10 +149,10 @@ def test_ipv4_routes_go_with_the_link_going_down_and_ipv6_ones_too(
 
 
 def test_unchanged_routes_are_the_same_objects(kernel: LinuxKernel, namespace: Host) -> None:
-    add(kernel, Route(CAMERAS, "v0"), Route(ip_network("fd00::/64"), "v0", 1024))
+    add(kernel, Route(CAMERAS, "v0"), Route(Prefix.parse("fd00::/64"), "v0", 1024))
     before = kernel.dump("route")
     assert kernel.dump("route") is before
-    add(kernel, Route(ip_network("10.11.13.0/24"), "v0"))
+    add(kernel, Route(Prefix.parse("10.11.13.0/24"), "v0"))
     after = kernel.dump("route")
     assert {id(route) for route in before} < {id(route) for route in after}
     assert len([*after]) == len([*before]) + 1
@@ -159,7 +160,7 @@ def test_unchanged_routes_are_the_same_objects(kernel: LinuxKernel, namespace: H
 
 def test_a_device_that_was_renamed_makes_other_routes(kernel: LinuxKernel, namespace: Host) -> None:
     """The kernel tells its number, and so the same bytes."""
-    add(kernel, Route(ip_network("fd00::/64"), "v0", 1024), Route(CAMERAS, "v0"))
+    add(kernel, Route(Prefix.parse("fd00::/64"), "v0", 1024), Route(CAMERAS, "v0"))
     assert {route.device for route in routes(kernel)} == {"v0"}
     namespace.ip("link set v0 down")
     namespace.ip("link set v0 name v9; link set v9 up".replace("; ", "\n"))
@@ -168,7 +169,7 @@ def test_a_device_that_was_renamed_makes_other_routes(kernel: LinuxKernel, names
 
 
 def test_one_refused_route_is_named_and_the_others_are_added(kernel: LinuxKernel, namespace: Host) -> None:
-    many = [Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(1000)]
+    many = [Route(Prefix(4, 0x0B000000 + (n << 8), 24), "v0") for n in range(1000)]
     namespace.ip(f"route add {many[700].destination} dev v1 proto boot")
     with pytest.raises(KernelError, match=r"add route 11\.2\.188\.0/24 dev v0: EEXIST: File exists$"):
         add(kernel, *many)
@@ -176,7 +177,7 @@ def test_one_refused_route_is_named_and_the_others_are_added(kernel: LinuxKernel
 
 
 def test_each_refused_route_is_told_by_its_place_in_the_op(kernel: LinuxKernel, namespace: Host) -> None:
-    many = [Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(1000)]
+    many = [Route(Prefix(4, 0x0B000000 + (n << 8), 24), "v0") for n in range(1000)]
     taken = (0, 399, 400, 999)
     for at in taken:
         namespace.ip(f"route add {many[at].destination} dev v1 proto boot")
@@ -188,15 +189,15 @@ def test_each_refused_route_is_told_by_its_place_in_the_op(kernel: LinuxKernel, 
 
 
 def test_a_whole_batch_that_is_refused_is_counted(kernel: LinuxKernel) -> None:
-    many = [Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(1000)]
+    many = [Route(Prefix(4, 0x0B000000 + (n << 8), 24), "v0") for n in range(1000)]
     add(kernel, *many)
     with pytest.raises(KernelError, match=r"11\.0\.0\.0/24 dev v0: EEXIST: .*\(and 999 more\)"):
         add(kernel, *many)
 
 
 def test_ten_thousand_routes_in_and_out(kernel: LinuxKernel) -> None:
-    many = {Route(IPv4Network((0x0B000000 + (n << 8), 24)), "v0") for n in range(5000)}
-    many |= {Route(IPv6Network((0xFD << 120 | n << 64, 64)), "v0", 1024) for n in range(5000)}
+    many = {Route(Prefix(4, 0x0B000000 + (n << 8), 24), "v0") for n in range(5000)}
+    many |= {Route(Prefix(6, 0xFD << 120 | n << 64, 64), "v0", 1024) for n in range(5000)}
     add(kernel, *many)
     assert routes(kernel) == many
     delete(kernel, *many)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit, PeersSet
 from wgd.model import Ref, Secret
+from wgd.prefixes import Prefix
 
 PRIVATE = Secret(x25519.clamp(b"\x01" * 32))
 PSK = Secret(b"p" * 32)
@@ -53,8 +53,8 @@ def edit(kernel: LinuxKernel, *edits: PeerEdit, interface: str = "wg0") -> None:
     kernel.run(PeersSet(refs=(), interface=interface, edits=edits))
 
 
-def allowed(*texts: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(map(ip_network, texts))
+def allowed(*texts: str) -> tuple[Prefix, ...]:
+    return tuple(map(Prefix.parse, texts))
 
 
 def test_a_new_device_has_no_key(kernel: LinuxKernel) -> None:
@@ -82,7 +82,7 @@ def test_a_peer_is_made_and_edited_one_thing_at_a_time(kernel: LinuxKernel) -> N
         (PeerEdit(A, endpoint=HUB_6), {"endpoint": HUB_6}),
         (
             PeerEdit(A, only_existing=True, add_allowed_ips=allowed("10.11.12.0/24")),
-            {"allowed_ips": want.allowed_ips | {ip_network("10.11.12.0/24")}},
+            {"allowed_ips": want.allowed_ips | {Prefix.parse("10.11.12.0/24")}},
         ),
         (PeerEdit(A, preshared_key=NO_PRESHARED_KEY), {"preshared_key": None}),
         (PeerEdit(A, persistent_keepalive=0), {"persistent_keepalive": 0}),
@@ -125,9 +125,9 @@ def test_a_neutralised_endpoint_reads_as_none(kernel: LinuxKernel, nowhere: tupl
 
 
 def test_a_peer_with_more_allowed_ips_than_a_message_holds(kernel: LinuxKernel) -> None:
-    wide = tuple(IPv6Network((0xFD << 120 | number << 64, 64)) for number in range(2500))
-    narrow = tuple(IPv4Network((0x0A000000 + number, 32)) for number in range(3000))
-    many: tuple[IPv4Network | IPv6Network, ...] = (*narrow, *wide)
+    wide = tuple(Prefix(6, 0xFD << 120 | number << 64, 64) for number in range(2500))
+    narrow = tuple(Prefix(4, 0x0A000000 + number, 32) for number in range(3000))
+    many: tuple[Prefix, ...] = (*narrow, *wide)
     edit(kernel, PeerEdit(A, persistent_keepalive=25), PeerEdit(B, add_allowed_ips=many), PeerEdit(C))
     found = peers(kernel)
     assert found[B].allowed_ips == frozenset(many)
@@ -142,7 +142,7 @@ def test_a_thousand_peers(kernel: LinuxKernel) -> None:
             persistent_keepalive=25,
             preshared_key=PSK if number % 2 else None,
             endpoint=HUB if number % 3 else HUB_6,
-            add_allowed_ips=(IPv4Network((0x0A000000 + number, 32)),),
+            add_allowed_ips=(Prefix(4, 0x0A000000 + number, 32),),
         )
         for number in range(1, 1001)
     ]

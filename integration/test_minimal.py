@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network, ip_interface
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,19 @@ from integration.host import Host
 from integration.street import HUB, PORT, Street, ping
 from tests.configs import resolved
 from wgd.config import x25519
-from wgd.config.document import Config, Endpoint, Interface, IPNetwork, Peer, Role
+from wgd.config.document import Config, Endpoint, Interface, Peer, Role
 from wgd.kernel.linux import LinuxKernel
 from wgd.model import Outcome, Secret
+from wgd.prefixes import Prefix
 from wgd.reconcile import reconcile
 
 PRIVATE = {name: Secret(x25519.clamp(name.encode().ljust(32, b"."))) for name in ("hub", "spoke", "new")}
 PUBLIC = {name: x25519.public(key.reveal()) for name, key in PRIVATE.items()}
-WEBCAMS = IPv4Network("10.11.12.0/24")
-MANY = tuple(IPv4Network((0x0A800000 + (number << 8), 24)) for number in range(2000))
+WEBCAMS = Prefix.parse("10.11.12.0/24")
+MANY = tuple(Prefix(4, 0x0A800000 + (number << 8), 24) for number in range(2000))
 
-TO_SPOKE = Peer("spoke", PUBLIC["spoke"], (IPv4Network("172.27.0.2/32"), WEBCAMS))
-TO_HUB = Peer("hub", PUBLIC["hub"], (IPv4Network("172.27.0.0/16"),), endpoint=Endpoint(HUB, PORT))
+TO_SPOKE = Peer("spoke", PUBLIC["spoke"], (Prefix.parse("172.27.0.2/32"), WEBCAMS))
+TO_HUB = Peer("hub", PUBLIC["hub"], (Prefix.parse("172.27.0.0/16"),), endpoint=Endpoint(HUB, PORT))
 ADDRESS, OTHER, SIX = map(ip_interface, ("172.27.0.1/16", "172.27.0.9/16", "fd00:27::1/64"))
 HUB_0 = Interface("wg0", PRIVATE["hub"], (ADDRESS,), Role.HUB, PORT, peers=(TO_SPOKE,))
 SPOKE_0 = Interface(
@@ -68,7 +69,7 @@ def hub(**more: Any) -> Interface:
     return replace(HUB_0, **more)
 
 
-PHONE = Peer("phone", PUBLIC["new"], (IPv4Network("172.27.0.3/32"),))
+PHONE = Peer("phone", PUBLIC["new"], (Prefix.parse("172.27.0.3/32"),))
 WITHOUT_CAMERAS = replace(TO_SPOKE, allowed_ips=TO_SPOKE.allowed_ips[:1])
 
 
@@ -223,7 +224,7 @@ def test_no_packet_ever_misses_its_peer(street: Street) -> None:
 @pytest.mark.lane("kernel")
 def test_replacing_the_list_would_make_packets_miss_it(street: Street) -> None:
     """Why REPLACE_ALLOWEDIPS is never sent."""
-    prefixes: tuple[IPNetwork, ...] = (*MANY, *TO_SPOKE.allowed_ips)
+    prefixes: tuple[Prefix, ...] = (*MANY, *TO_SPOKE.allowed_ips)
     replaced = (
         "wg",
         "set",

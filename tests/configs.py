@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from functools import cache
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
 from tests.fake import FakeKernel
@@ -16,7 +16,6 @@ from wgd.config.document import (
     Forwarding,
     Interface,
     IPInterface,
-    IPNetwork,
     Masquerade,
     Peer,
     PortRange,
@@ -24,6 +23,7 @@ from wgd.config.document import (
     Side,
 )
 from wgd.model import Report, Secret
+from wgd.prefixes import Prefix
 from wgd.reconcile import Resolved, reconcile
 
 NOW = 1_700_000_000.0
@@ -37,11 +37,11 @@ def address(text: str) -> IPInterface:
 
 
 @cache
-def network(text: str) -> IPNetwork:
-    return ip_network(text)
+def network(text: str) -> Prefix:
+    return Prefix.parse(text)
 
 
-def networks(*texts: str) -> tuple[IPNetwork, ...]:
+def networks(*texts: str) -> tuple[Prefix, ...]:
     return tuple(map(network, texts))
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tests.nft_fake import NftFake
 from wgd.access.revoking import Connection, Revoke
-from wgd.config.document import IPInterface, IPNetwork
+from wgd.config.document import IPInterface
 from wgd.errors import KernelError
 from wgd.kinds.address import Address, AddressAdd, AddressDelete
 from wgd.kinds.device import Device, DeviceSet
@@ -24,6 +24,7 @@ from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
 from wgd.model import OURS, Op, Secret
+from wgd.prefixes import Prefix
 
 BY_KERNEL = 2
 BY_HAND = 3
@@ -57,7 +58,7 @@ class FakeKernel:
         self._devices: dict[str, Device] = {}
         self._peers: dict[tuple[str, bytes], Peer] = {}
         self._addresses: list[Address] = []
-        self._routes: dict[tuple[IPNetwork, int], Route] = {}
+        self._routes: dict[tuple[Prefix, int], Route] = {}
         self._policies: list[Policy] = []
         self._iptables: dict[tuple[int, str], list[Passage]] = {}
         self._sysctls: dict[str, str] = {}
@@ -337,16 +338,16 @@ class FakeKernel:
         self._addresses.remove(found[0])
         if address.version == 4 and siblings[0] is found[0] and not self._promotes(link.name):
             self._addresses = [a for a in self._addresses if a not in siblings]
-        left = {a.address.network for a in self._addresses if a.interface == interface}
-        if address.network not in left:
-            self._disconnect(interface, address.network)
-        if address.version == 4 and not any(network.version == 4 for network in left):
+        left = {Prefix.of(a.address.network) for a in self._addresses if a.interface == interface}
+        if (network := Prefix.of(address.network)) not in left:
+            self._disconnect(interface, network)
+        if address.version == 4 and not any(other.version == 4 for other in left):
             self._drop_routes(interface, version=4)
 
-    def add_route(self, destination: IPNetwork, device: str, metric: int = 0, gateway: bool = False) -> None:
+    def add_route(self, destination: Prefix, device: str, metric: int = 0, gateway: bool = False) -> None:
         self._add_route(Route(destination, device, metric, BY_HAND, gateway), replacing=False)
 
-    def delete_route(self, destination: IPNetwork) -> None:
+    def delete_route(self, destination: Prefix) -> None:
         """Whoever made it."""
         for key in [key for key in self._routes if key[0] == destination]:
             del self._routes[key]
@@ -367,14 +368,14 @@ class FakeKernel:
 
     def _connect(self, address: Address) -> None:
         """The kernel's own route to what an address is in."""
-        network = address.address.network
-        single = network.version == 4 and network.prefixlen == 32
+        network = Prefix.of(address.address.network)
+        single = network.version == 4 and network.single
         if self._links[address.interface].up and not single:
             metric = 0 if network.version == 4 else 256
             route = Route(network, address.interface, metric, BY_KERNEL)
             self._routes.setdefault((network, metric), route)
 
-    def _disconnect(self, interface: str, network: IPNetwork) -> None:
+    def _disconnect(self, interface: str, network: Prefix) -> None:
         for key, route in tuple(self._routes.items()):
             if (route.destination, route.device, route.protocol) == (network, interface, BY_KERNEL):
                 del self._routes[key]

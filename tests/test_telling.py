@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import ip_network
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from wgd.errors import Problem
 from wgd.firewalls.walk import Ruleset
 from wgd.kinds.route import Route, RouteSet
 from wgd.model import Foreign, Outcome, Plan, Ref, Report, State
+from wgd.prefixes import Prefix
 from wgd.sources.files import Loaded
 from wgd.sources.firewalls import Firewalls
 from wgd.telling import TOLD, Teller
@@ -46,8 +45,7 @@ def capture_logs() -> Iterator[list[dict[str, object]]]:
 
 
 def adding(number: int) -> RouteSet:
-    networks = islice(ip_network("10.0.0.0/8").subnets(new_prefix=32), number)
-    return RouteSet(refs=(), routes=tuple(Route(network, "wg0") for network in networks))
+    return RouteSet(refs=(), routes=tuple(Route(Prefix(4, at, 32), "wg0") for at in range(number)))
 
 
 def lines(tell: Teller, outcome: Outcome) -> list[str]:

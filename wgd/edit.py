@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wgd import prefixes
-from wgd.config.document import Config, Forward, Interface, IPNetwork
+from wgd.config.document import Config, Forward, Interface
 from wgd.elements import edited_elements
 from wgd.kinds import KINDS
 from wgd.kinds.nftables import NftablesKind
@@ -20,6 +20,7 @@ from wgd.kinds.route import RouteKind
 from wgd.listing import touched
 from wgd.model import Change, Op, Plan, State
 from wgd.plan import make_plan
+from wgd.prefixes import Prefix
 from wgd.protocols import Kind
 
 
@@ -110,7 +111,7 @@ def _simple(edited: _Edited) -> bool:
     return owner.keys().isdisjoint(come) and not _cover(gone, come)
 
 
-def _cover(rules: Collection[Forward], come: Collection[IPNetwork]) -> bool:
+def _cover(rules: Collection[Forward], come: Collection[Prefix]) -> bool:
     """Whether one of the rules may say something of these prefixes."""
     sides = [side for rule in rules for side in rule.sides]
     if come and any(side.peers or side.any or side.internet for side in sides):

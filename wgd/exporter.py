@@ -6,13 +6,13 @@ The text may hold the peer's own private key and its preshared key: it is for th
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Iterable
 
 from wgd.config import keys
-from wgd.config.document import Config, Endpoint, Interface, IPNetwork, Peer
+from wgd.config.document import Config, Endpoint, Interface, Peer
 from wgd.errors import UsageError
 from wgd.model import Secret
+from wgd.prefixes import Prefix, networks, ranges
 
 KEEPALIVE = 25
 """Seconds: shorter than what NAT boxes remember of a silent flow."""
@@ -66,13 +66,9 @@ def _private_key(peer: Peer, private_key: Secret | None) -> str:
     return f"PrivateKey = {_base64(private_key.reveal())}"
 
 
-def _own_addresses(interface: Interface, peer: Peer) -> list[IPNetwork]:
+def _own_addresses(interface: Interface, peer: Peer) -> list[Prefix]:
     """Its single addresses inside the interface's own networks."""
-    own = [
-        prefix
-        for prefix in peer.allowed_ips
-        if prefix.prefixlen == prefix.max_prefixlen and _inside(prefix, _networks(interface))
-    ]
+    own = [prefix for prefix in peer.allowed_ips if prefix.single and _inside(prefix, _networks(interface))]
     if not own:
         raise UsageError(
             f"{peer.name} has no address of its own in the networks of {interface.name}: "
@@ -81,7 +77,7 @@ def _own_addresses(interface: Interface, peer: Peer) -> list[IPNetwork]:
     return own
 
 
-def _reachable(interface: Interface, peer: Peer, addresses: Iterable[IPNetwork]) -> list[IPNetwork]:
+def _reachable(interface: Interface, peer: Peer, addresses: Iterable[Prefix]) -> list[Prefix]:
     """The interface's own networks and what lies behind the other peers, of the versions that it speaks."""
     versions = {address.version for address in addresses}
     own = _networks(interface)
@@ -95,25 +91,20 @@ def _reachable(interface: Interface, peer: Peer, addresses: Iterable[IPNetwork])
     return [prefix for prefix in (*own, *_collapsed(behind)) if prefix.version in versions]
 
 
-def _networks(interface: Interface) -> list[IPNetwork]:
-    return _collapsed(address.network for address in interface.addresses)
+def _networks(interface: Interface) -> list[Prefix]:
+    return _collapsed(interface.own_networks)
 
 
-def _collapsed(networks: Iterable[IPNetwork]) -> list[IPNetwork]:
-    listed = list(networks)
-    four = ipaddress.collapse_addresses(n for n in listed if isinstance(n, ipaddress.IPv4Network))
-    six = ipaddress.collapse_addresses(n for n in listed if isinstance(n, ipaddress.IPv6Network))
-    return [*four, *six]
+def _collapsed(some: Iterable[Prefix]) -> list[Prefix]:
+    listed = list(some)
+    return [one for version in (4, 6) for one in networks(ranges(listed, version), version)]
 
 
-def _inside(prefix: IPNetwork, networks: Iterable[IPNetwork]) -> bool:
-    return any(
-        network.version == prefix.version and prefix.subnet_of(network)  # type: ignore[arg-type]
-        for network in networks
-    )
+def _inside(prefix: Prefix, networks: Iterable[Prefix]) -> bool:
+    return any(network.covers(prefix) for network in networks)
 
 
-def _listed(networks: Iterable[IPNetwork]) -> str:
+def _listed(networks: Iterable[Prefix]) -> str:
     return ", ".join(map(str, networks))
 
 

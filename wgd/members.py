@@ -5,7 +5,6 @@ A file that wgd wrote says so in its first line; no other is ever rewritten: tom
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,10 +12,11 @@ import tomli_w
 
 from wgd import prefixes
 from wgd.config import keys
-from wgd.config.document import Interface, IPNetwork
+from wgd.config.document import Interface
 from wgd.config.draft import Draft, PeerDraft
 from wgd.config.names import Part, claim
 from wgd.errors import UsageError
+from wgd.prefixes import Prefix
 
 MARK = "# wgd wrote this file; `wgd disable`, `enable` and `remove` write it anew, without other comments."
 
@@ -36,35 +36,37 @@ def text(peers: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{MARK}\n\n" + tomli_w.dumps({"peers": peers})
 
 
-def member(public_key: bytes, addresses: Iterable[IPNetwork]) -> dict[str, Any]:
+def member(public_key: bytes, addresses: Iterable[Prefix]) -> dict[str, Any]:
     """The table of a new peer."""
     return {"public_key": keys.encoded(public_key), "allowed_ips": [str(address) for address in addresses]}
 
 
-def free_addresses(interface: Interface) -> tuple[IPNetwork, ...]:
+def free_addresses(interface: Interface) -> tuple[Prefix, ...]:
     """The next free address in the interface's first network of each IP version, as single-address prefixes.
 
     Free is what is neither its own, nor of a peer (disabled ones, too), nor of a network with a name.
     Raises UsageError if there is no such network, or a network is full."""
     found = []
     for version in (4, 6):
-        own = [address.network for address in interface.addresses if address.version == version]
+        own = [network for network in interface.own_networks if network.version == version]
         if own:
-            found.append(_free(interface, next((net for net in own if net.num_addresses > 2), own[0])))
+            found.append(_free(interface, next((net for net in own if net.size > 2), own[0])))
     if not found:
         raise UsageError(f"{interface.name} has no address: a peer needs one in the same network")
     return tuple(found)
 
 
-def _free(interface: Interface, network: IPNetwork) -> IPNetwork:
+def _free(interface: Interface, network: Prefix) -> Prefix:
     version = network.version
     taken = [net for peer in interface.peers for net in peer.allowed_ips]
     taken += [net for named in interface.networks.values() for net in named]
-    taken += [ipaddress.ip_network(address.ip) for address in interface.addresses]
-    taken += [ipaddress.ip_network(end) for end in (network.network_address, network.broadcast_address)]
-    left = prefixes.difference(prefixes.ranges((network,), version), prefixes.ranges(taken, version))
+    taken += [Prefix.alone(address.ip) for address in interface.addresses]
+    ends = ((network.first, network.first), (network.last, network.last))
+    left = prefixes.difference(
+        prefixes.ranges((network,), version), prefixes.union(prefixes.ranges(taken, version), ends)
+    )
     if not left:
-        alone = network.num_addresses <= 2
+        alone = network.size <= 2
         why = "it has no room for a second machine" if alone else "every address is taken"
         raise UsageError(f"{network} of {interface.name}: {why}; say another with --address")
     return prefixes.networks(((left[0][0], left[0][0]),), version)[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Network
 
 from integration.bench.ours import Ours
-from wgd.config.document import Config, Forward, Interface, IPNetwork, Peer
+from wgd.config.document import Config, Forward, Interface, Peer
 from wgd.kernel.linux import LinuxKernel
 from wgd.model import Stage
 from wgd.plan import Memo, make_plan
+from wgd.prefixes import Prefix
 from wgd.reconcile import observe, reconcile
 from wgd.sources.files import Directories, load
 
@@ -39,7 +39,7 @@ def _moved(config: Config, number: int) -> Config:
     """The config in which one more peer, in its table and in its rule, has another address."""
     interface = config.interfaces["wg0"]
     at = 1 + number * 37 % (len(interface.peers) - 1)  # the first is the gateway
-    peer, new = interface.peers[at], IPv4Network((0x0AC00000 + number, 32))
+    peer, new = interface.peers[at], Prefix(4, 0x0AC00000 + number, 32)
     (old,) = peer.allowed_ips
     peers = _with(interface.peers, at, replace(peer, allowed_ips=(new,)))
     rules = tuple(_told(rule, old, new) for rule in interface.forwards)
@@ -51,7 +51,7 @@ def _with(peers: tuple[Peer, ...], at: int, peer: Peer) -> tuple[Peer, ...]:
     return (*peers[:at], peer, *peers[at + 1 :])
 
 
-def _told(rule: Forward, old: IPNetwork, new: IPNetwork) -> Forward:
+def _told(rule: Forward, old: Prefix, new: Prefix) -> Forward:
     if old not in rule.source.networks:
         return rule
     return replace(rule, source=replace(rule.source, networks=(new,), words=(str(new),)))

@@ -225,7 +225,7 @@ def permitted(one: Flow, packet: Packet) -> bool:
     for place, device, address in ends:
         if device in MANAGED if place.device is None else device != place.device:
             return False
-        if place.networks and not any(network(f"{address}/32").subnet_of(net) for net in place.networks):  # type: ignore[arg-type]
+        if place.networks and not any(net.covers(network(f"{address}/32")) for net in place.networks):
             return False
     spans = [(p.protocol, p.first, p.last) for p in one.ports]
     return not spans or any(

@@ -2,7 +2,7 @@
 
 import datetime
 import string
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_interface
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,7 @@ from wgd.config.document import (
     Side,
 )
 from wgd.errors import Severity
+from wgd.prefixes import Prefix
 
 GATEWAY = (ETC / "gateway" / "wg0.toml").read_bytes()
 
@@ -133,7 +134,7 @@ def interfaces(draw: st.DrawFn) -> Interface:
         Peer(
             name=name,
             public_key=bytes([number + 1]) * 32,
-            allowed_ips=(ip_network(f"10.0.0.{number + 2}/32"), ip_network(f"fd00:{number}::/64")),
+            allowed_ips=(Prefix.parse(f"10.0.0.{number + 2}/32"), Prefix.parse(f"fd00:{number}::/64")),
             endpoint=draw(
                 st.none() | st.sampled_from([Endpoint("hub.example.org", 1), Endpoint("2001:db8::1", 9)])
             ),
@@ -144,7 +145,7 @@ def interfaces(draw: st.DrawFn) -> Interface:
         )
         for number, name in enumerate(names)
     )
-    networks = {"lan": (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))}
+    networks = {"lan": (Prefix.parse("192.0.2.0/24"), Prefix.parse("2001:db8::/32"))}
     lan = Side(("lan", "internet"), networks["lan"], internet=True)
     rule = Forward(
         Side((names[0],), peers=(names[0],)), lan, tuple(draw(st.lists(_ports, max_size=3))), "eth0"

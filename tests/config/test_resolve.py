@@ -1,10 +1,9 @@
 """Names in allowed IPs and rules: what they stand for, and what may not have a name."""
 
-from ipaddress import ip_network
-
 import pytest
 
 from tests.config.support import Expected, check, key, read, text
+from wgd.prefixes import Prefix
 
 MAIN = f"""\
 [interface]
@@ -50,9 +49,9 @@ def test_what_words_of_rules_stand_for() -> None:
     assert decoded.problems == ()
     rule = decoded.config.interfaces["wg0"].forwards[0]
     assert rule.source.words == ("hub-1", "10.0.0.0/8", "any")
-    assert (rule.source.peers, rule.source.networks) == (("hub-1",), (ip_network("10.0.0.0/8"),))
+    assert (rule.source.peers, rule.source.networks) == (("hub-1",), (Prefix.parse("10.0.0.0/8"),))
     assert (rule.source.any, rule.source.internet) == (True, False)
-    assert rule.target.networks == (ip_network("10.11.12.0/24"), ip_network("fd00:c::/64"))
+    assert rule.target.networks == (Prefix.parse("10.11.12.0/24"), Prefix.parse("fd00:c::/64"))
     assert (rule.target.any, rule.target.internet) == (False, True)
 
 
@@ -63,8 +62,8 @@ def test_a_network_as_allowed_ip() -> None:
     )
     peers = decoded.config.interfaces["wg0"].peers
     assert [one.name for one in peers] == ["hub-1", "lab", "x"]
-    assert peers[2].allowed_ips == (ip_network("172.27.1.0/32"), ip_network("10.0.0.0/8"))
-    assert decoded.config.interfaces["wg0"].networks["cams"] == (ip_network("10.0.0.0/8"),)
+    assert peers[2].allowed_ips == (Prefix.parse("172.27.1.0/32"), Prefix.parse("10.0.0.0/8"))
+    assert decoded.config.interfaces["wg0"].networks["cams"] == (Prefix.parse("10.0.0.0/8"),)
 
 
 ALLOWED = {

@@ -1,7 +1,7 @@
 """Every key of every section: what it refuses, where, and what it says; and what it accepts."""
 
 import datetime
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 
 import pytest
 
@@ -14,6 +14,7 @@ from wgd.config.document import (
     PortRange,
     Role,
 )
+from wgd.prefixes import Prefix
 
 PEER = f'public_key = "{key("a")}"\nallowed_ips = ["172.27.0.2/32"]\n'
 
@@ -470,7 +471,7 @@ def test_every_peer_key_is_read() -> None:
 
 def test_a_bare_address_is_that_address_alone() -> None:
     peer = _only(_peer('allowed_ips = ["172.27.0.2", "fd00::2"]', "allowed_ips")).peers[0]
-    assert peer.allowed_ips == (ip_network("172.27.0.2/32"), ip_network("fd00::2/128"))
+    assert peer.allowed_ips == (Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::2/128"))
 
 
 def test_a_rule() -> None:
@@ -478,7 +479,7 @@ def test_a_rule() -> None:
     assert rule.ports == (PortRange("tcp", 80, 80), PortRange("udp", 5000, 5010), PortRange("icmp"))
     assert (rule.incoming, rule.outgoing) == ("eth0", "eth1")
     assert rule.source.peers == ("a",)
-    assert rule.target.networks == (ip_network("10.11.12.0/24"),)
+    assert rule.target.networks == (Prefix.parse("10.11.12.0/24"),)
 
 
 def test_an_input() -> None:

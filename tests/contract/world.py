@@ -127,7 +127,9 @@ class World(ABC):
     def routes(self, name: str) -> dict[str, int]:
         """Where the device leads, and by whose doing; link-local left out."""
         found: list[Route] = self._all("route")
-        here = [route for route in found if route.device == name and not route.destination.is_link_local]
+        here = [
+            route for route in found if route.device == name and not route.destination.address.is_link_local
+        ]
         return {str(route.destination): route.protocol for route in here}
 
     def sysctl(self, path: str) -> str | None:

@@ -7,21 +7,20 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
 from pathlib import Path
 
 from wgd import prefixes
 from wgd.firewalls import listing, xtables
 from wgd.firewalls.packets import PORTS, Packets
 from wgd.firewalls.walk import Chain, Key, Ruleset
-from wgd.prefixes import Ranges
+from wgd.prefixes import Prefix, Ranges
 
 RECORDED = Path(__file__).parent / "recorded"
 
 
 def spans(*texts: str) -> Ranges:
     """The addresses of these prefixes."""
-    networks = [ip_network(text) for text in texts]
+    networks = [Prefix.parse(text) for text in texts]
     return prefixes.ranges(networks, networks[0].version)
 
 
@@ -34,7 +33,7 @@ def packets(
     port: int | None = 80,
 ) -> Packets:
     """New connections; by default spoke-1's to the cameras' web pages."""
-    version = ip_network(source).version
+    version = Prefix.parse(source).version
     ports = PORTS if port is None else ((port, port),)
     return Packets(version, incoming, outgoing, spans(source), spans(target), protocol, PORTS, ports)
 

@@ -25,6 +25,7 @@ from wgd.kinds.peer import PeerEdit
 from wgd.kinds.route import RouteSet
 from wgd.model import Secret
 from wgd.plan import make_plan
+from wgd.prefixes import Prefix
 from wgd.reconcile import Resolved, observe
 
 MARKS = {"+": Fate.CARRIED, "-": Fate.STRIPPED, "!": Fate.MISSED}
@@ -97,7 +98,7 @@ def bring_up(case: Case, name: str = "wg0") -> FakeKernel:
     """What wg-quick and `wg setconf` do with the file, as their manuals say; hooks and DNS are left out."""
     kernel = FakeKernel()
     kernel.add_link("eth0", "veth", up=True)
-    kernel.add_route(ipaddress.ip_network("0.0.0.0/0"), "eth0", gateway=True)
+    kernel.add_route(Prefix.parse("0.0.0.0/0"), "eth0", gateway=True)
     settings, peers = _settings(case.text)
     mtu = int(settings.get("mtu", ["1420"])[-1])
     kernel.add_link(name, "wireguard", mtu)
@@ -154,7 +155,8 @@ def _edit(peer: dict[str, list[str]]) -> PeerEdit:
         persistent_keepalive=0 if keepalive == "off" else int(keepalive),
         endpoint=(address, int(port)) if host else None,
         add_allowed_ips=tuple(
-            ipaddress.ip_network(word, strict=False) for word in _listed(peer.get("allowedips", []))
+            Prefix.of(ipaddress.ip_network(word, strict=False))
+            for word in _listed(peer.get("allowedips", []))
         ),
     )
 
@@ -163,10 +165,10 @@ def _add_routes(kernel: FakeKernel, name: str) -> None:
     """One for each allowed IP that no route of the interface covers yet, the longest prefixes first."""
     for net in sorted(
         (net for peer in kernel.dump("peer") for net in peer.allowed_ips),  # type: ignore[attr-defined]
-        key=lambda net: -net.prefixlen,
+        key=lambda net: -net.length,
     ):
         there = [route.destination for route in kernel.dump("route") if route.device == name]  # type: ignore[attr-defined]
-        if not any(net.version == other.version and net.subnet_of(other) for other in there):
+        if not any(other.covers(net) for other in there):
             kernel.add_route(net, name, 0 if net.version == 4 else 1024)
 
 

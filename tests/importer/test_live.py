@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import tomllib
 from typing import Any
 
@@ -23,6 +22,7 @@ from wgd.importer import live, write
 from wgd.importer.found import Fate
 from wgd.importer.sources import Imported, from_live
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 BY_NAME = {case.name: case for case in cases()}
 KINDS = ("link", "device", "peer", "address", "route")
@@ -84,7 +84,7 @@ def test_the_keys_are_the_kernels() -> None:
 
 def test_what_leads_there_besides_is_told() -> None:
     kernel = bring_up(BY_NAME["a spoke as in every tutorial"])
-    kernel.add_route(ipaddress.ip_network("10.77.0.0/16"), "wg0")
+    kernel.add_route(Prefix.parse("10.77.0.0/16"), "wg0")
     of = imported(kernel)
     missed = [write.account(entry) for entry in of.entries if entry.fate is Fate.MISSED]
     assert missed == ["route 10.77.0.0/16: no peer has it among its allowed IPs; wgd leaves it alone"]
@@ -95,7 +95,7 @@ def test_a_route_that_would_come_is_told() -> None:
     kernel = bring_up(BY_NAME["lists in many lines"])
     case = BY_NAME["lists in many lines"]
     assert "192.168.40.0/24" in case.text
-    kernel.delete_route(ipaddress.ip_network("192.168.40.0/24"))
+    kernel.delete_route(Prefix.parse("192.168.40.0/24"))
     found = table(imported(kernel))
     assert found["peers"]["peer-1"]["routes"] is False
 

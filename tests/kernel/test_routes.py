@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from struct import pack
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from wgd.kernel.netlink import U32, attribute, nest
 from wgd.kernel.routes import pack_route, parse_route
 from wgd.kinds.route import Route
+from wgd.prefixes import Prefix
 
 DST, OIF, GATEWAY, PRIORITY, METRICS, MULTIPATH, VIA, NEXTHOP = 1, 4, 5, 6, 8, 9, 18, 30
 MAIN, LOCAL_TABLE = 254, 255
@@ -31,10 +32,10 @@ def route(
     tos: int = 0,
     source: int = 0,
 ) -> bytes:
-    network = ip_network(destination)
+    network = Prefix.parse(destination)
     family = socket.AF_INET if network.version == 4 else socket.AF_INET6
-    head = pack("=BBBBBBBBI", family, network.prefixlen, source, tos, table, 119, 0, sort, 0)
-    where = attribute(DST, network.network_address.packed) if network.prefixlen else b""
+    head = pack("=BBBBBBBBI", family, network.length, source, tos, table, 119, 0, sort, 0)
+    where = attribute(DST, network.packed) if network.length else b""
     return head + where + b"".join(attributes)
 
 
@@ -43,14 +44,14 @@ def parsed(message: bytes) -> Route | None:
 
 
 DEV = number(OIF, 4)
-CAMERAS = ip_network("10.11.12.0/24")
+CAMERAS = Prefix.parse("10.11.12.0/24")
 ROUTES = (
     ("into a device", route("10.11.12.0/24", DEV), Route(CAMERAS, "wg0")),
     ("with a metric", route("10.11.12.0/24", number(PRIORITY, 7), DEV), Route(CAMERAS, "wg0", 7)),
     (
         "default, through a gateway",
         route("0.0.0.0/0", DEV, attribute(GATEWAY, ip_address("192.0.2.1").packed)),
-        Route(ip_network("0.0.0.0/0"), "wg0", gateway=True),
+        Route(Prefix.parse("0.0.0.0/0"), "wg0", gateway=True),
     ),
     (
         "IPv4 through an IPv6 gateway",
@@ -60,9 +61,9 @@ ROUTES = (
     (
         "IPv6",
         route("fd00::/64", number(PRIORITY, 1024), DEV),
-        Route(ip_network("fd00::/64"), "wg0", 1024),
+        Route(Prefix.parse("fd00::/64"), "wg0", 1024),
     ),
-    ("default of IPv6", route("::/0", DEV), Route(ip_network("::/0"), "wg0")),
+    ("default of IPv6", route("::/0", DEV), Route(Prefix.parse("::/0"), "wg0")),
     (
         "with an MTU of its own",
         route("10.11.12.0/24", DEV, nest(METRICS, number(2, 1300))),
@@ -78,7 +79,7 @@ ROUTES = (
     (
         "unreachable, which IPv6 shows with a device",
         route("fd00::/64", number(OIF, 1), sort=UNREACHABLE),
-        Route(ip_network("fd00::/64"), None),
+        Route(Prefix.parse("fd00::/64"), None),
     ),
 )
 
@@ -104,5 +105,5 @@ def test_left_out(message: bytes) -> None:
 
 @pytest.mark.parametrize("destination", ["10.11.12.0/24", "10.0.0.1/32", "fd00::/64", "0.0.0.0/0", "::/0"])
 def test_what_is_packed_is_parsed_again(destination: str) -> None:
-    wanted = Route(ip_network(destination), "wg0", 1024)
+    wanted = Route(Prefix.parse(destination), "wg0", 1024)
     assert parsed(pack_route(wanted, 4, 253)) == wanted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from wgd.kernel.uapi import (
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 KEY, OTHER_KEY, PSK = b"k" * 32, b"o" * 32, b"p" * 32
 PRIVATE = bytes.fromhex("77076d0a7318a57d3c16c17251b26645a8d7aebe0b6ea2a7d8a6a0b5a1f0b068")
@@ -78,7 +78,7 @@ def test_peers() -> None:
     assert first == Peer(
         "wg0",
         KEY,
-        frozenset({ip_network("172.27.0.2/32"), ip_network("fd00::/64")}),
+        frozenset({Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::/64")}),
         None,
         25,
         endpoint=("198.51.100.15", 51820),
@@ -101,7 +101,7 @@ def test_the_same_words_are_the_same_objects() -> None:
     assert tunnel.peers[1] is peers[1]
     assert tunnel.peers[0].allowed_ips is peers[0].allowed_ips
     tunnel.take(said.replace("fd00::/64", "fd01::/64"))
-    assert tunnel.peers[0].allowed_ips == {ip_network("172.27.0.2/32"), ip_network("fd01::/64")}
+    assert tunnel.peers[0].allowed_ips == {Prefix.parse("172.27.0.2/32"), Prefix.parse("fd01::/64")}
 
 
 ENDPOINTS = (
@@ -171,7 +171,7 @@ EDITS: tuple[tuple[str, PeerEdit, list[str]], ...] = (
     ("no endpoint", PeerEdit(KEY, endpoint=NOWHERE), ["endpoint=[::%lo]:0"]),
     (
         "allowed IPs",
-        PeerEdit(KEY, add_allowed_ips=(ip_network("10.0.0.0/8"), ip_network("fd00::/64"))),
+        PeerEdit(KEY, add_allowed_ips=(Prefix.parse("10.0.0.0/8"), Prefix.parse("fd00::/64"))),
         ["allowed_ip=10.0.0.0/8", "allowed_ip=fd00::/64"],
     ),
 )

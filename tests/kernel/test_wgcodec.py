@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
 from hypothesis import given
@@ -21,6 +20,7 @@ from wgd.kernel.wgcodec import (
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 PEERS, PEER_FLAGS, ALLOWED_IPS = 8, 3, 9
 REMOVE_ME, UPDATE_ONLY = 1, 4
@@ -100,7 +100,7 @@ EDITS = (
     ("keepalive off", PeerEdit(KEY, persistent_keepalive=0), None, {1, 5}),
     ("no preshared key", PeerEdit(KEY, preshared_key=NO_PRESHARED_KEY), None, {1, 2}),
     ("an endpoint", PeerEdit(KEY, endpoint=("::", 0)), None, {1, 4}),
-    ("allowed IPs", PeerEdit(KEY, add_allowed_ips=(ip_network("10.0.0.0/8"),)), None, {1, 9}),
+    ("allowed IPs", PeerEdit(KEY, add_allowed_ips=(Prefix.parse("10.0.0.0/8"),)), None, {1, 9}),
 )
 
 
@@ -113,13 +113,13 @@ def test_edit(edit: PeerEdit, flags: int | None, sent: set[int]) -> None:
 
 def test_a_prefix_is_removed_by_name_and_the_others_stay() -> None:
     """WGALLOWEDIP_F_REMOVE_ME, on that prefix alone; the peer has no flag that replaces all."""
-    come, go = ip_network("10.0.0.0/8"), ip_network("fd00::/64")
+    come, go = Prefix.parse("10.0.0.0/8"), Prefix.parse("fd00::/64")
     edit = PeerEdit(KEY, only_existing=True, add_allowed_ips=(come,), remove_allowed_ips=(go,))
     (entry,) = entries(list(set_peers("wg0", [edit])))
     assert U32.unpack(entry[PEER_FLAGS])[0] == UPDATE_ONLY
     first, second = map(attributes, elements(entry[ALLOWED_IPS]))
-    assert (first[2], first.get(4)) == (come.network_address.packed, None)
-    assert (second[2], second.get(4)) == (go.network_address.packed, U32.pack(1))
+    assert (first[2], first.get(4)) == (come.packed, None)
+    assert (second[2], second.get(4)) == (go.packed, U32.pack(1))
 
 
 def test_thousands_of_removals_fit_into_messages() -> None:
@@ -131,8 +131,8 @@ def test_no_edits_no_message() -> None:
     assert list(set_peers("wg0", [])) == []
 
 
-def many(count: int, base: int = 0x0A000000) -> tuple[IPv4Network, ...]:
-    return tuple(IPv4Network((base + number, 32)) for number in range(count))
+def many(count: int, base: int = 0x0A000000) -> tuple[Prefix, ...]:
+    return tuple(Prefix(4, base + number, 32) for number in range(count))
 
 
 def test_messages_are_split_below_64_kib_and_keep_the_order() -> None:
@@ -144,7 +144,7 @@ def test_messages_are_split_below_64_kib_and_keep_the_order() -> None:
 
 
 def test_a_peer_with_more_allowed_ips_than_fit_is_made_once_and_then_edited() -> None:
-    wide = tuple(IPv6Network((0xFD << 120 | number << 64, 64)) for number in range(2500))
+    wide = tuple(Prefix(6, 0xFD << 120 | number << 64, 64) for number in range(2500))
     prefixes = (*many(2500), *wide)
     messages = list(set_peers("wg0", [PeerEdit(KEY, persistent_keepalive=25, add_allowed_ips=prefixes)]))
     assert all(len(message) < 65_000 for message in messages)
@@ -157,9 +157,9 @@ def test_a_peer_with_more_allowed_ips_than_fit_is_made_once_and_then_edited() ->
 
 
 NETWORKS = st.one_of(
-    st.integers(0, 2**32 - 1).map(lambda n: IPv4Network((n, 32))),
-    st.integers(0, 2**16 - 1).map(lambda n: IPv4Network((n << 16, 16))),
-    st.integers(0, 2**64 - 1).map(lambda n: IPv6Network((n << 64, 64))),
+    st.integers(0, 2**32 - 1).map(lambda n: Prefix(4, n, 32)),
+    st.integers(0, 2**16 - 1).map(lambda n: Prefix(4, n << 16, 16)),
+    st.integers(0, 2**64 - 1).map(lambda n: Prefix(6, n << 64, 64)),
 )
 HOSTS = st.one_of(st.ip_addresses().map(str), st.none())
 PEER_EDITS = st.builds(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.configs import HUB, NOW, SEED, WEBCAMS, address, config, interface, machine, network, peer, run
 from wgd.config.document import Interface, Peer
-from wgd.kinds.route import Route, RouteDelete, RouteKind, RouteSet, covers, lookup
+from wgd.kinds.route import Route, RouteDelete, RouteKind, RouteSet, lookup
 from wgd.model import OURS, State
 
 KIND = RouteKind()
@@ -134,7 +134,7 @@ COVERS = (
 
 @pytest.mark.parametrize(("outer", "inner", "expected"), COVERS)
 def test_covers(outer: str, inner: str, expected: bool) -> None:
-    assert covers(network(outer), network(inner)) is expected
+    assert network(outer).covers(network(inner)) is expected
 
 
 def test_a_hub_that_is_gone_has_no_routes_left() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from ipaddress import ip_network
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from wgd.kinds.route import Route, RouteSet
 from wgd.model import Outcome, Ref
 from wgd.output.history import COMMANDS, entry, render
 from wgd.output.terminal import Page
+from wgd.prefixes import Prefix
 from wgd.sources.historyfile import BEFORE, LARGEST, NAME, append, entries
 
 NOW = 1_700_000_000.0
@@ -29,8 +28,9 @@ ENTRY: dict[str, Any] = {
 
 
 def routes(number: int, **more: Any) -> Outcome:
-    networks = islice(ip_network("10.0.0.0/8").subnets(new_prefix=32), number)
-    return Outcome(RouteSet(refs=(), routes=tuple(Route(network, "wg0") for network in networks)), **more)
+    return Outcome(
+        RouteSet(refs=(), routes=tuple(Route(Prefix(4, at, 32), "wg0") for at in range(number))), **more
+    )
 
 
 def test_an_edit() -> None:

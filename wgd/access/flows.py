@@ -20,18 +20,10 @@ from wgd.access import ground
 from wgd.access.ground import Edits, Ground, Surveyor
 from wgd.access.meaning import Ear, Flow, Nowhere, Said
 from wgd.access.per_rule import Heard, PerRule
-from wgd.config.document import (
-    Config,
-    Forward,
-    Forwarding,
-    Input,
-    Interface,
-    IPAddress,
-    IPNetwork,
-    Masquerade,
-)
+from wgd.config.document import Config, Forward, Forwarding, Input, Interface, Masquerade
 from wgd.listing import touched
 from wgd.model import State
+from wgd.prefixes import IPAddress, Prefix
 
 Moved = tuple[tuple[Flow, ...], tuple[Flow, ...]]
 """Flows that go, and flows that come."""
@@ -60,7 +52,7 @@ class Disguise:
     interface: str
     version: int
     out: str
-    networks: tuple[IPNetwork, ...]
+    networks: tuple[Prefix, ...]
     words: str
     address: IPAddress | None = None
 
@@ -301,7 +293,7 @@ def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
     managed = {*read.config.managed()}
 
     @cache
-    def routed(networks: tuple[IPNetwork, ...], version: int) -> set[str]:
+    def routed(networks: tuple[Prefix, ...], version: int) -> set[str]:
         wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
         return set(ground.leads(wanted, version, routes)) - managed
 
@@ -321,7 +313,7 @@ def _named(flow: Flow, disguised: Iterable[Disguise]) -> set[str]:
     return {d.out for d in mine if _meet(d.networks, flow.target.networks, flow.version)}
 
 
-def _meet(one: tuple[IPNetwork, ...], other: tuple[IPNetwork, ...], version: int) -> bool:
+def _meet(one: tuple[Prefix, ...], other: tuple[Prefix, ...], version: int) -> bool:
     if not one or not other:
         return True
     return bool(prefixes.intersection(prefixes.ranges(one, version), prefixes.ranges(other, version)))

@@ -8,7 +8,6 @@ by any device that wgd does not manage.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from wgd import prefixes
 from wgd.access.crowd import NOBODY, Crowd, crowd, edited
-from wgd.config.document import Config, Interface, IPNetwork, Peer
-from wgd.prefixes import Ranges
+from wgd.config.document import Config, Interface, Peer
+from wgd.prefixes import Prefix, Ranges
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module
     from wgd.kinds.route import Route
@@ -28,8 +27,8 @@ Ways = Mapping[str, Ranges]
 Edits = Mapping[str, tuple[Sequence[Peer], Sequence[Peer]]]
 """Interface → peers that go and peers that come."""
 
-PRIVATE_IPV4: tuple[IPNetwork, ...] = tuple(
-    ipaddress.IPv4Network(text)
+PRIVATE_IPV4: tuple[Prefix, ...] = tuple(
+    Prefix.parse(text)
     for text in (
         "0.0.0.0/8",
         "10.0.0.0/8",
@@ -43,9 +42,9 @@ PRIVATE_IPV4: tuple[IPNetwork, ...] = tuple(
 )
 """What is not public in IPv4: this-host, private, shared, link-local, multicast."""
 
-PUBLIC_IPV6: tuple[IPNetwork, ...] = (
-    ipaddress.IPv6Network("64:ff9b::/96"),
-    ipaddress.IPv6Network("2000::/3"),
+PUBLIC_IPV6: tuple[Prefix, ...] = (
+    Prefix.parse("64:ff9b::/96"),
+    Prefix.parse("2000::/3"),
 )
 """What is public in IPv6: global unicast, and IPv4 through NAT64."""
 
@@ -70,7 +69,7 @@ class Place:
     (empty: all of them)."""
 
     device: str | None
-    networks: tuple[IPNetwork, ...] = ()
+    networks: tuple[Prefix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class Surveyor:
         idle: frozenset[tuple[str, str]],
         routes: Iterable[Route],
     ) -> Ground:
-        own = {i.name: prefixes.ranges((a.network for a in i.addresses), version) for i in enabled}
+        own = {i.name: prefixes.ranges(i.own_networks, version) for i in enabled}
         behind = {i.name: self._crowds[i.name].covers[version].ranges for i in enabled}
         public = _public(version, own, behind)
         named = {i.name: _named(i, version) for i in enabled}
@@ -234,7 +233,7 @@ def _private_ways(routes: Iterable[Route], version: int) -> tuple[Route, ...]:
 
 def by_length(routes: Iterable[Route]) -> tuple[Route, ...]:
     """The longest prefix first, as `leads` wants them."""
-    return tuple(sorted(routes, key=lambda route: -route.destination.prefixlen))
+    return tuple(sorted(routes, key=lambda route: -route.destination.length))
 
 
 def leads(wanted: Ranges, version: int, routes: Sequence[Route]) -> Ways:
@@ -242,8 +241,8 @@ def leads(wanted: Ranges, version: int, routes: Sequence[Route]) -> Ways:
     begin with it; the metric does not count, since the one with the worse takes over by itself."""
     found: dict[str, Ranges] = {}
     fitting = (route for route in routes if route.destination.version == version)
-    for _, same in groupby(fitting, key=lambda route: route.destination.prefixlen):
-        reached: dict[str | None, list[IPNetwork]] = {}
+    for _, same in groupby(fitting, key=lambda route: route.destination.length):
+        reached: dict[str | None, list[Prefix]] = {}
         for route in same:
             if prefixes.intersection(wanted, prefixes.ranges((route.destination,), version)):
                 reached.setdefault(route.device, []).append(route.destination)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from wgd import prefixes
 from wgd.access import ground
 from wgd.access.ground import Ground, Place, Ways
-from wgd.config.document import Forward, Input, IPNetwork, PortRange, Side
-from wgd.prefixes import Ranges
+from wgd.config.document import Forward, Input, PortRange, Side
+from wgd.prefixes import Prefix, Ranges
 
 HERE = Place("")
 """This machine itself, as the target of a flow."""
@@ -37,7 +37,7 @@ class Nowhere:
     """Addresses in a rule of `interface` that live nowhere: the rule permits nothing to or from them."""
 
     interface: str
-    network: IPNetwork
+    network: Prefix
     words: str
     entering: bool = False
 
@@ -128,13 +128,13 @@ class Ear:
         return (Place(self._interface, prefixes.networks(own, self._here.version)),) if own else ()
 
     def _find(
-        self, networks: tuple[IPNetwork, ...], internet: bool, device: str | None, is_target: bool
+        self, networks: tuple[Prefix, ...], internet: bool, device: str | None, is_target: bool
     ) -> tuple[Place, ...]:
         places = self._at(self._addresses(networks, internet), device, is_target)
         # Mostly all that a rule names is in one place: then it is the same object.
         return tuple(replace(one, networks=networks) if one.networks == networks else one for one in places)
 
-    def _addresses(self, networks: tuple[IPNetwork, ...], internet: bool) -> Ranges:
+    def _addresses(self, networks: tuple[Prefix, ...], internet: bool) -> Ranges:
         found = prefixes.ranges(networks, self._here.version)
         return prefixes.union(found, self._here.public) if internet else found
 

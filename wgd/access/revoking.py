@@ -22,10 +22,10 @@ from wgd import prefixes
 from wgd.access import ground
 from wgd.access.flows import disguises, flows, guard
 from wgd.access.meaning import Flow
-from wgd.config.document import Config, Forwarding, IPNetwork
+from wgd.config.document import Config, Forwarding
 from wgd.kinds.nftables import DISGUISING, NftElements, NftTransaction
 from wgd.model import Op, Ref, Stage, State
-from wgd.prefixes import Ranges
+from wgd.prefixes import Prefix, Ranges
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
 
@@ -121,11 +121,11 @@ def allowed(config: Config, seen: State) -> Allowed:
     )
 
 
-def _single(networks: Sequence[IPNetwork]) -> int | None:
+def _single(networks: Sequence[Prefix]) -> int | None:
     """The one address that these are, if they are one."""
-    if len(networks) != 1 or networks[0].prefixlen != networks[0].max_prefixlen:
+    if len(networks) != 1 or not networks[0].single:
         return None
-    return int(networks[0].network_address)
+    return networks[0].first
 
 
 class Masked(NamedTuple):

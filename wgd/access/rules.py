@@ -14,19 +14,22 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from wgd import prefixes
 from wgd.access.ground import Place
 from wgd.access.meaning import HERE, Flow
-from wgd.config.document import IPNetwork, PortRange
+from wgd.config.document import PortRange
 from wgd.nftset import INTERVALS, PAIR
+from wgd.prefixes import Prefix
 
 LONGEST = 64
 """The side that a rule's text holds has no more addresses than this, if the other has fewer."""
 SORTS = ("from", "to", "pairs")
 """How a set's name begins, and what its elements are: sources, targets, or one of each."""
 _FAMILIES = {4: "ip", 6: "ip6"}
+_PACKED = attrgetter("packed")
 HOLE = " @ "
 """Where the name of its set belongs in a rule."""
 
@@ -70,15 +73,11 @@ def _by_size(place: Place) -> tuple[Place, ...]:
     """Single addresses and ranges, which sets keep apart."""
     if len(place.networks) == 1:
         return (place,)
-    single = tuple(net for net in place.networks if _is_single(net))
+    single = tuple(net for net in place.networks if net.single)
     if not single or len(single) == len(place.networks):
         return (place,)
-    ranges = tuple(net for net in place.networks if not _is_single(net))
+    ranges = tuple(net for net in place.networks if not net.single)
     return replace(place, networks=single), replace(place, networks=ranges)
-
-
-def _is_single(network: IPNetwork) -> bool:
-    return network.prefixlen == network.max_prefixlen
 
 
 def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
@@ -88,12 +87,12 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     if not sort:
         return ()
     side = targets if sort == "to" else sources
-    elements = tuple(map(_address, side))
+    elements = tuple(map(_PACKED, side))
     if sort == "pairs":
-        elements = tuple(one + other for one in elements for other in map(_address, targets))
+        elements = tuple(one + other for one in elements for other in map(_PACKED, targets))
         type_ += PAIR + type_
-    elif not _is_single(side[0]):
-        elements = tuple(net.network_address.packed + net.broadcast_address.packed for net in side)
+    elif not side[0].single:
+        elements = tuple(net.packed + net.packed_last for net in side)
         type_ += INTERVALS
     return tuple(
         Part(sys.intern(f"{type_}: {rule}"), rule, sort, sys.intern(type_), elements, flow, ports)
@@ -102,21 +101,17 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     )
 
 
-def _sort(sources: Sequence[IPNetwork], targets: Sequence[IPNetwork]) -> str:
+def _sort(sources: Sequence[Prefix], targets: Sequence[Prefix]) -> str:
     """Which side is in a set ("": none). It depends on this flow alone: an edit of one changes no other's."""
     if not sources or not targets:
         return "from" if sources else "to" if targets else ""
-    single = _is_single(sources[0]), _is_single(targets[0])
+    single = sources[0].single, targets[0].single
     few = min(len(sources), len(targets)) == 1 or len(sources) * len(targets) <= LONGEST
     if all(single) and few:
         return "pairs"
     if single == (False, True):
         return "from" if len(sources) > max(LONGEST, len(targets)) else "to"
     return "to" if len(targets) > max(LONGEST, len(sources)) else "from"
-
-
-def _address(network: IPNetwork) -> bytes:
-    return network.network_address.packed
 
 
 def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
@@ -131,8 +126,8 @@ def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") ->
 def _rule_text(
     number: int,
     devices: tuple[str | None, str | None],
-    sources: tuple[IPNetwork, ...],
-    targets: tuple[IPNetwork, ...],
+    sources: tuple[Prefix, ...],
+    targets: tuple[Prefix, ...],
     ports: str,
     managed: tuple[str, ...],
     sort: str,
@@ -173,7 +168,7 @@ def unmanaged(word: str, managed: Sequence[str]) -> str:
     return f"{word} != {_one_of(names)}" if names else ""
 
 
-def match(word: str, number: int, networks: Sequence[IPNetwork]) -> str:
+def match(word: str, number: int, networks: Sequence[Prefix]) -> str:
     """Matches packets whose address, `saddr` or `daddr`, is one of these; none: all of that IP version."""
     return f"{family(number)} {word} {_one_of(map(str, networks))}" if networks else ""
 

@@ -25,7 +25,6 @@ from wgd.firewalls.walk import Ruleset
 from wgd.kernel import conntrack, lookup, probe
 from wgd.kernel.linux import LinuxKernel
 from wgd.kinds import KINDS
-from wgd.kinds.route import covers
 from wgd.listing import listing
 from wgd.model import State
 from wgd.sources import dns, files, lock
@@ -174,12 +173,12 @@ def _source(word: str, address: IPAddress, config: Config) -> IPAddress:
 def _speaking(interface: Interface, peer: Peer, address: IPAddress) -> Iterator[IPAddress]:
     """What the peer may send from: its own addresses before those of a range behind it."""
     taken = {own.ip for own in interface.addresses} | {address}
-    inside = [own.network for own in interface.addresses]
+    inside = interface.own_networks
     for near in (True, False):
         for prefix in peer.allowed_ips:
-            if prefix.version == address.version and any(covers(one, prefix) for one in inside) is near:
-                first = prefix.network_address
-                hosts = range(1 if prefix.num_addresses > 2 else 0, min(FIRST, prefix.num_addresses))
+            if prefix.version == address.version and any(one.covers(prefix) for one in inside) is near:
+                first = prefix.address
+                hosts = range(1 if prefix.size > 2 else 0, min(FIRST, prefix.size))
                 yield from (first + host for host in hosts if first + host not in taken)
 
 

@@ -15,7 +15,7 @@ from wgd import members
 from wgd.cli.output import Exit, show
 from wgd.config import addresses, keys, values
 from wgd.config.decode import decode
-from wgd.config.document import Config, Interface, IPNetwork
+from wgd.config.document import Config, Interface
 from wgd.config.draft import PeerDraft
 from wgd.config.files import ConfigDirectory
 from wgd.config.keys import KeyReader
@@ -25,6 +25,7 @@ from wgd.config.source import Unfit
 from wgd.config.wording import dotted
 from wgd.errors import ConfigError, Problem, Severity, UsageError
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 from wgd.sources import lock, written
 from wgd.sources.files import daemon_gid
 
@@ -88,7 +89,7 @@ def add(options: argparse.Namespace) -> int:
     if private:
         keys.write_key(options.make_key, private)
     files.change(file, text)
-    show(f"✓ {name} is {', '.join(str(net.network_address) for net in allowed)}, in {files.path(file)}")
+    show(f"✓ {name} is {', '.join(str(net.address) for net in allowed)}, in {files.path(file)}")
     show(_what_next(f"the other side: {_export(options, interface)}"))
     return Exit.IN_SYNC
 
@@ -107,7 +108,7 @@ def _interface(config: Config, name: str | None) -> Interface:
     raise UsageError(f"no usable file names {name}{held}")
 
 
-def _address(word: str) -> IPNetwork:
+def _address(word: str) -> Prefix:
     try:
         return addresses.network(word)
     except Unfit as error:

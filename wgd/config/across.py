@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from wgd.config.document import IPInterface, IPNetwork
+from wgd.config.document import IPInterface
 from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
-from wgd.config.spans import span
 from wgd.errors import Problem
+from wgd.prefixes import Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Footprint:
     name: str
     addresses: tuple[Placed[IPInterface], ...]
     listen_port: Placed[int] | None
-    routes: Sequence[Placed[IPNetwork]]
+    routes: Sequence[Placed[Prefix]]
 
 
 def clashes(footprints: Sequence[Footprint]) -> Iterator[Problem]:
@@ -58,12 +58,10 @@ def _nested_addresses(first: Footprint, second: Footprint) -> Iterator[Problem]:
 
 def _same_routes(first: Footprint, second: Footprint) -> Iterator[Problem]:
     """One problem for all of them: a file copied for a second interface has thousands."""
-    theirs, own = (
-        {span(network): where for network, where in reversed(one.routes)} for one in (first, second)
-    )
-    both = list(dict.fromkeys(network for network, _ in second.routes if span(network) in theirs))
+    theirs, own = ({network: where for network, where in reversed(one.routes)} for one in (first, second))
+    both = list(dict.fromkeys(network for network, _ in second.routes if network in theirs))
     if both:
-        where, place = own[span(both[0])], theirs[span(both[0])]
+        where, place = own[both[0]], theirs[both[0]]
         more = f" and {len(both) - 1} more networks lead" if both[1:] else " leads"
         message = f"{both[0]}{more} into {first.name} already ({place})"
         hint = "a network has one route: take it out of one of the two, or set routes = false on that peer"

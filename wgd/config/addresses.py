@@ -9,23 +9,24 @@ import ipaddress
 import re
 from functools import lru_cache
 
-from wgd.config.document import Endpoint, IPAddress, IPInterface, IPNetwork
+from wgd.config.document import Endpoint, IPInterface
 from wgd.config.names import reads_as_address
 from wgd.config.source import Unfit
 from wgd.config.values import text
 from wgd.config.wording import quoted
+from wgd.prefixes import IPAddress, Prefix
 
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
-def network(value: object) -> IPNetwork:
+def network(value: object) -> Prefix:
     """A CIDR without host bits; a bare address is that address alone. Never all addresses."""
     word = _address_text(value, "a network like 10.11.12.0/24")
     try:
-        parsed = ipaddress.ip_network(word)
+        parsed = Prefix.parse(word)
     except ValueError:
         parsed = _network_of(word)
-    if parsed.prefixlen == 0:
+    if parsed.length == 0:
         raise Unfit(
             f"{parsed} (all addresses) is not supported yet",
             'name the networks that are meant; in a rule, "any" means everything',
@@ -33,7 +34,7 @@ def network(value: object) -> IPNetwork:
     return parsed
 
 
-def _network_of(word: str) -> IPNetwork:
+def _network_of(word: str) -> Prefix:
     """The network if it is all addresses, to say so; else the reason why it is none."""
     try:
         parsed = ipaddress.ip_network(word, strict=False)
@@ -43,7 +44,7 @@ def _network_of(word: str) -> IPNetwork:
     if exact.ip != parsed.network_address and parsed.prefixlen:
         hint = f"write {parsed} for the network, or {exact.ip}/{parsed.max_prefixlen} for the address alone"
         raise Unfit(f"found {word}, which has host bits set, expected a network", hint)
-    return parsed
+    return Prefix.of(parsed)
 
 
 def interface_address(value: object) -> IPInterface:
@@ -106,14 +107,14 @@ def _not_an_address(word: str, expected: str) -> Unfit:
     return Unfit(f"found {quoted(word)}, expected {expected}", hint)
 
 
-def network_or_name(value: object) -> IPNetwork | str:
+def network_or_name(value: object) -> Prefix | str:
     """A CIDR, or the name of something that is looked up later."""
     word = text(value, "a network like 10.11.12.0/24, or a name, in quotes")
     return _network_or_name(word)
 
 
 @lru_cache(maxsize=1 << 16)
-def _network_or_name(word: str) -> IPNetwork | str:
+def _network_or_name(word: str) -> Prefix | str:
     """Rules name a target ten thousand times, and each source again after its peer, if only at the end of a
     large file: then it is one object."""
     return network(word) if reads_as_address(word.strip()) else word

@@ -15,7 +15,6 @@ from wgd.config.document import (
     Forwarding,
     Input,
     Interface,
-    IPNetwork,
     Masquerade,
     Peer,
 )
@@ -26,6 +25,7 @@ from wgd.config.resolve import Names
 from wgd.config.source import Placed
 from wgd.errors import Problem
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def assemble(
     """One interface out of its main file (the first draft), its drop-ins and wgd.toml."""
     main = drafts[0].interface
     problems: list[Problem] = []
-    own = tuple(address.network for address, _ in main.addresses) if main and main.sound else None
+    own = tuple(Prefix.of(address.network) for address, _ in main.addresses) if main and main.sound else None
     names = Names(shared, drafts, own, problems)
     if main is None:
         for draft in drafts:
@@ -213,8 +213,8 @@ class _Assembly:
         main = self.main
         if not main.enabled:
             return None
-        routes: list[Placed[IPNetwork]] = [
-            Placed(address.network, where) for address, where in main.addresses
+        routes: list[Placed[Prefix]] = [
+            Placed(Prefix.of(address.network), where) for address, where in main.addresses
         ]
         routes += [placed for peer, placed in self.allowed if peer.routes]
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None

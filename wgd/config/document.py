@@ -9,21 +9,12 @@ import datetime
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-    ip_address,
-)
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 
 from wgd.model import Secret
+from wgd.prefixes import IPAddress, Prefix
 
-IPNetwork = IPv4Network | IPv6Network
 IPInterface = IPv4Interface | IPv6Interface
-IPAddress = IPv4Address | IPv6Address
 
 ANY = "any"
 INTERNET = "internet"
@@ -86,7 +77,7 @@ class Peer:
 
     name: str
     public_key: bytes
-    allowed_ips: tuple[IPNetwork, ...]
+    allowed_ips: tuple[Prefix, ...]
     endpoint: Endpoint | None = None
     persistent_keepalive: int = 0
     preshared_key: Secret | None = None
@@ -108,7 +99,7 @@ class Side:
     """
 
     words: tuple[str, ...]
-    networks: tuple[IPNetwork, ...] = ()
+    networks: tuple[Prefix, ...] = ()
     peers: tuple[str, ...] = ()
     any: bool = False
     internet: bool = False
@@ -197,7 +188,7 @@ class Interface:
     adopt: bool = False
     enabled: bool = True
     forwarding: Forwarding = Forwarding.UNMANAGED
-    networks: Mapping[str, tuple[IPNetwork, ...]] = field(default_factory=dict)
+    networks: Mapping[str, tuple[Prefix, ...]] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
     forwards: tuple[Forward, ...] = ()
     masquerades: tuple[Masquerade, ...] = ()
@@ -207,6 +198,11 @@ class Interface:
     fail_closed: bool = False
     log_drops: bool = False
     foreign: Opens | None = None
+
+    @property
+    def own_networks(self) -> tuple[Prefix, ...]:
+        """Those that its addresses are in."""
+        return tuple([Prefix.of(address.network) for address in self.addresses])
 
     def peer(self, name: str) -> Peer | None:
         """The peer of that name."""

@@ -8,21 +8,13 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass, field
 
-from wgd.config.document import (
-    Endpoint,
-    Forwarding,
-    IPAddress,
-    IPInterface,
-    IPNetwork,
-    Opens,
-    PortRange,
-    Role,
-)
+from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
+from wgd.prefixes import IPAddress, Prefix
 
-Words = tuple[Placed[IPNetwork | str], ...]
+Words = tuple[Placed[Prefix | str], ...]
 """CIDRs, and names still to be looked up."""
 
 
@@ -54,7 +46,7 @@ class NetworkDraft:
 
     name: str
     where: Where
-    ranges: tuple[IPNetwork, ...]
+    ranges: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True)

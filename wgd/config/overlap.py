@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from wgd.config.document import IPInterface, IPNetwork
+from wgd.config.document import IPInterface
 from wgd.config.draft import PeerDraft
 from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
-from wgd.config.spans import Span, span
 from wgd.config.wording import listed
 from wgd.errors import Problem
+from wgd.prefixes import BITS, Prefix
 
 IPV6_MTU = 1280
 """The least that IPv6 needs."""
 
-Allowed = tuple[PeerDraft, Placed[IPNetwork]]
+Allowed = tuple[PeerDraft, Placed[Prefix]]
 """An allowed IP and whose it is."""
 
 
@@ -42,9 +42,9 @@ def same_keys(peers: Sequence[PeerDraft], own_key: bytes | None) -> Iterator[Pro
 
 def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
     """One prefix for two peers."""
-    first: dict[Span, Allowed] = {}
+    first: dict[Prefix, Allowed] = {}
     for peer, placed in allowed:
-        other, place = first.setdefault(span(placed.value), (peer, placed))
+        other, place = first.setdefault(placed.value, (peer, placed))
         if place is placed:
             continue
         network, where = placed
@@ -61,23 +61,22 @@ def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
 def nested_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
     """A prefix that covers prefixes of other peers: legal, and worth knowing."""
     outer: list[tuple[int, Allowed, list[str]]] = []
-    ordered = sorted(((span(one[1].value), one) for one in allowed), key=_position)
     version = 0
-    for (own_version, start, bits), (peer, placed) in ordered:
+    for peer, placed in sorted(allowed, key=_prefix_of):
+        own_version, start, _ = placed.value
         while outer and (own_version != version or outer[-1][0] < start):
             yield from _covering(outer.pop())
         version = own_version
         for _, (owner, around), covered in outer:
             if owner is not peer and around.value != placed.value and peer.name not in covered[-1:]:
                 covered.append(peer.name)
-        outer.append((start + (1 << bits) - 1, (peer, placed), []))
+        outer.append((placed.value.last, (peer, placed), []))
     for entry in reversed(outer):
         yield from _covering(entry)
 
 
-def _position(item: tuple[Span, Allowed]) -> tuple[int, int, int]:
-    version, start, bits = item[0]
-    return version, start, -bits
+def _prefix_of(one: Allowed) -> Prefix:
+    return one[1].value
 
 
 def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
@@ -94,11 +93,10 @@ def own_addresses(allowed: Iterable[Allowed], addresses: Sequence[Placed[IPInter
         (address.version, int(address.ip)): place for address, place in addresses
     }
     for _, (network, where) in allowed:
-        version, start, bits = span(network)
-        if not bits:
-            place = own.get((version, start))
+        if network.single:
+            place = own.get((network.version, network.first))
             if place:
-                message = f"{network.network_address} is this interface's own address ({place})"
+                message = f"{network.address} is this interface's own address ({place})"
                 hint = "write the peer's address, not this machine's"
                 yield where.error(message, hint, also=(place.file, SHARED))
 
@@ -108,8 +106,9 @@ def loops(peers: Sequence[PeerDraft], allowed: Iterable[Allowed]) -> Iterator[Pr
     routed: dict[tuple[int, int], dict[int, Where]] = {}
     for peer, (network, where) in allowed:
         if peer.routes:
-            version, start, shift = span(network)
-            routed.setdefault((version, shift), {})[start >> shift] = where
+            version, first, length = network
+            shift = BITS[version] - length
+            routed.setdefault((version, shift), {})[first >> shift] = where
     for peer in peers:
         address = peer.endpoint.address if peer.endpoint else None
         if address is None:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import cast
 
-from wgd.config.document import ANY, INTERNET, IPNetwork, Side
+from wgd.config.document import ANY, INTERNET, Side
 from wgd.config.draft import Draft, NetworkDraft, PeerDraft, Words
 from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem
+from wgd.prefixes import Prefix
 
 Named = NetworkDraft | PeerDraft
 
@@ -32,7 +33,7 @@ class Names:
         self,
         shared: Draft | None,
         drafts: Sequence[Draft],
-        own: tuple[IPNetwork, ...] | None,
+        own: tuple[Prefix, ...] | None,
         problems: list[Problem],
     ) -> None:
         self.lacking = False
@@ -45,7 +46,7 @@ class Names:
                 self._add(network)
             for peer in draft.peers:
                 self._add(peer)
-        self._spelt_out: dict[tuple[str, str], tuple[Placed[IPNetwork], ...]] = {}
+        self._spelt_out: dict[tuple[str, str], tuple[Placed[Prefix], ...]] = {}
         for draft in drafts:
             for peer in draft.peers:
                 self._spell_out(peer)
@@ -73,19 +74,19 @@ class Names:
             hint = "peers and networks share their names: give one of the two another"
             self._problems.append(named.where.error(message, hint, also=(first.where.file,)))
 
-    def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[IPNetwork], ...]:
+    def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[Prefix], ...]:
         """A peer's allowed IPs, network names replaced by their ranges."""
         spelt_out = self._spelt_out.get((peer.where.file, peer.name))
-        return cast("tuple[Placed[IPNetwork], ...]", peer.allowed_ips) if spelt_out is None else spelt_out
+        return cast("tuple[Placed[Prefix], ...]", peer.allowed_ips) if spelt_out is None else spelt_out
 
-    def networks(self) -> dict[str, tuple[IPNetwork, ...]]:
+    def networks(self) -> dict[str, tuple[Prefix, ...]]:
         """Every network by name."""
         return {name: named.ranges for name, named in self._known.items() if isinstance(named, NetworkDraft)}
 
     def side(self, words: Words) -> Side:
         """One side of a rule."""
         texts = tuple(str(word) for word, _ in words)
-        ranges: list[IPNetwork] = []
+        ranges: list[Prefix] = []
         peers: list[str] = []
         for word, where in words:
             if not isinstance(word, str):
@@ -116,7 +117,7 @@ class Names:
         )
         self._problems.append(where.error(message, hint, also=(peer.where.file, SHARED)))
 
-    def _ranges(self, words: Words) -> Iterable[Placed[IPNetwork]]:
+    def _ranges(self, words: Words) -> Iterable[Placed[Prefix]]:
         """A peer's allowed IPs."""
         for word, where in words:
             if not isinstance(word, str):
@@ -153,7 +154,7 @@ class Names:
 
 
 @lru_cache(maxsize=256)
-def _side(words: tuple[str, ...], networks: tuple[IPNetwork, ...], peers: tuple[str, ...]) -> Side:
+def _side(words: tuple[str, ...], networks: tuple[Prefix, ...], peers: tuple[str, ...]) -> Side:
     """Ten thousand rules may lead to the same side: then it is one object."""
     return Side(words, networks, peers, any=ANY in words, internet=INTERNET in words)
 
@@ -162,10 +163,5 @@ def _sort(named: Named) -> str:
     return "peer" if isinstance(named, PeerDraft) else "network"
 
 
-def _inside(network: IPNetwork, own: Iterable[IPNetwork]) -> bool:
-    return any(
-        network.version == outer.version
-        and network.prefixlen >= outer.prefixlen
-        and network.network_address in outer
-        for outer in own
-    )
+def _inside(network: Prefix, own: Iterable[Prefix]) -> bool:
+    return any(outer.covers(network) for outer in own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wgd.config import addresses, values
-from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, IPNetwork, Opens, PortRange, Role
+from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.draft import (
     ForwardDraft,
     InputDraft,
@@ -17,6 +17,7 @@ from wgd.config.names import name_fault
 from wgd.config.source import Placed
 from wgd.config.table import Table
 from wgd.config.vocabulary import Section
+from wgd.prefixes import Prefix
 
 Addresses = tuple[Placed[IPInterface], ...]
 
@@ -85,7 +86,7 @@ def network(table: Table, name: str, value: object) -> NetworkDraft:
         table.error(where, fault)
     if isinstance(value, str):
         one = table.optional(name, addresses.network)
-        ranges: tuple[IPNetwork, ...] = (one,) if one else ()
+        ranges: tuple[Prefix, ...] = (one,) if one else ()
     else:
         hint = "a network needs an address range"
         ranges = tuple(

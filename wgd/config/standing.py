@@ -17,10 +17,10 @@ from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
 from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft, Words
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
-from wgd.config.spans import Span, span
 from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
 from wgd.listing import touched
+from wgd.prefixes import Prefix
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -43,7 +43,7 @@ class Edited:
     gone: tuple[Problem, ...]
     come: tuple[Problem, ...]
     peers: tuple[PeerDraft, ...]
-    routes: tuple[Span, ...]
+    routes: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class Standing:
             for rule in rules
             for name in _names(rule)
         )
-        self._networks = frozenset(span(address.network) for address in interface.addresses)
-        own = [(address.version, int(address.ip), 0) for address in interface.addresses]
+        self._networks = frozenset(interface.own_networks)
+        own = [Prefix.alone(address.ip) for address in interface.addresses]
         self._taken = Taken(own, own_key, loops=not interface.fwmark)
         counting = (peer for draft in drafts for peer in draft.peers if counts(peer, now))
-        self._fit = self._taken.fill((peer, self._spans(peer)) for peer in counting)
+        self._fit = self._taken.fill((peer, self._prefixes(peer)) for peer in counting)
 
-    def leads(self, one: Span) -> bool:
+    def leads(self, one: Prefix) -> bool:
         """Whether exactly this prefix is one of the interface's or of its peers'."""
         return one in self._networks or self._taken.holds(one)
 
@@ -116,11 +116,11 @@ class Standing:
         if self._members.names.lacking or any(one.severity is Severity.ERROR for one in problems):
             return None
         routing = (peer for peer in come if peer.routes and counts(peer, now))
-        routes = tuple(one for peer in routing for one in self._spans(peer))
+        routes = tuple(one for peer in routing for one in self._prefixes(peer))
         return Edited(self.interface, before, problems, tuple(come), routes)
 
-    def _spans(self, peer: PeerDraft) -> list[Span]:
-        return [span(network) for network, _ in self._members.names.allowed_ips(peer)]
+    def _prefixes(self, peer: PeerDraft) -> list[Prefix]:
+        return [network for network, _ in self._members.names.allowed_ips(peer)]
 
     def _alone(self, peers: Iterable[PeerDraft], now: float) -> tuple[Problem, ...]:
         """What is wrong with each of them by itself."""
@@ -133,35 +133,35 @@ class Standing:
     def _swap_peers(self, gone: Sequence[PeerDraft], come: Sequence[PeerDraft], now: float) -> bool:
         """Exchange what they have; False if some of it concerns other peers, too."""
         names, taken = self._members.names, self._taken
-        had: set[tuple[str, Span]] = set()
+        had: set[tuple[str, Prefix]] = set()
         for peer in gone:
             if counts(peer, now):
-                had |= {(peer.name, one) for one in self._spans(peer)}
-                taken.remove(peer, self._spans(peer))
+                had |= {(peer.name, one) for one in self._prefixes(peer)}
+                taken.remove(peer, self._prefixes(peer))
             names.forget(peer)
         if not all([names.learn(peer) for peer in come]) or self._members.problems:
             return False
-        counting = [(peer, self._spans(peer)) for peer in come if counts(peer, now)]
-        has = {(peer.name, one) for peer, spans in counting for one in spans}
+        counting = [(peer, self._prefixes(peer)) for peer in come if counts(peer, now)]
+        has = {(peer.name, one) for peer, prefixes in counting for one in prefixes}
         if any(taken.nested(one) for _, one in had - has):
             return False
         # Those first that have what they had: what others have of late is then compared with it, too.
-        for peer, spans in sorted(counting, key=lambda item: self._is_new(item, had)):
-            if self._is_new((peer, spans), had) and any(map(taken.nested, spans)):
+        for peer, prefixes in sorted(counting, key=lambda item: self._is_new(item, had)):
+            if self._is_new((peer, prefixes), had) and any(map(taken.nested, prefixes)):
                 return False
-            if not taken.add(peer, spans):
+            if not taken.add(peer, prefixes):
                 return False
         return not self._is_too_small_for(has)
 
     @staticmethod
-    def _is_new(item: tuple[PeerDraft, list[Span]], had: set[tuple[str, Span]]) -> bool:
-        peer, spans = item
-        return any((peer.name, one) not in had for one in spans)
+    def _is_new(item: tuple[PeerDraft, list[Prefix]], had: set[tuple[str, Prefix]]) -> bool:
+        peer, prefixes = item
+        return any((peer.name, one) not in had for one in prefixes)
 
-    def _is_too_small_for(self, has: Iterable[tuple[str, Span]]) -> bool:
+    def _is_too_small_for(self, has: Iterable[tuple[str, Prefix]]) -> bool:
         mtu = self._main.mtu
         small = mtu is not None and mtu != MTU_AUTO and mtu < IPV6_MTU
-        return small and any(version == 6 for _, (version, _, _) in has)
+        return small and any(one.version == 6 for _, one in has)
 
     def _swap_rules(
         self, rules: Sequence[_Swap[ForwardDraft]], gone: Sequence[PeerDraft], come: Sequence[PeerDraft]

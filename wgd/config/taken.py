@@ -9,96 +9,103 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 
 from wgd.config.draft import PeerDraft
-from wgd.config.spans import Span
+from wgd.prefixes import BITS, Prefix
 
 
 class Taken:
     """What counting peers have. `own`: addresses of the interface, `own_key` its public key; `loops`: whether
     an endpoint must not lie in a prefix."""
 
-    def __init__(self, own: Iterable[Span], own_key: bytes | None, loops: bool) -> None:
+    def __init__(self, own: Iterable[Prefix], own_key: bytes | None, loops: bool) -> None:
         self._own, self._own_key, self._loops = frozenset(own), own_key, loops
         self._keys: set[bytes] = set()
         self._prefixes: dict[tuple[int, int], set[int]] = {}
-        """IP version and open bits → the bits before them."""
+        """IP version and length → the bits of so many."""
         self._firsts: dict[int, list[int]] = {4: [], 6: []}
         """The first addresses of all prefixes, ascending."""
         self._endpoints: dict[int, list[int]] = {4: [], 6: []}
 
-    def fill(self, peers: Iterable[tuple[PeerDraft, Sequence[Span]]]) -> bool:
+    def fill(self, peers: Iterable[tuple[PeerDraft, Sequence[Prefix]]]) -> bool:
         """Take in all at once; False if two have the same, or an endpoint lies in a prefix."""
-        if not all(self._enter(peer, spans, list.append) for peer, spans in peers):
+        if not all(self._enter(peer, prefixes, list.append) for peer, prefixes in peers):
             return False
         for ordered in (*self._firsts.values(), *self._endpoints.values()):
             ordered.sort()
-        endpoints = ((version, one, 0) for version, all_of in self._endpoints.items() for one in all_of)
+        endpoints = (
+            Prefix(version, one, BITS[version])
+            for version, all_of in self._endpoints.items()
+            for one in all_of
+        )
         return not self._loops or not any(map(self._covered, endpoints))
 
-    def add(self, peer: PeerDraft, spans: Sequence[Span]) -> bool:
+    def add(self, peer: PeerDraft, prefixes: Sequence[Prefix]) -> bool:
         """Take in one more; False if it has what another or the interface has."""
         address = _address(peer)
         if self._loops and (
-            (address and self._covered((*address, 0)))
-            or any(_between(self._endpoints[version], first, bits) for version, first, bits in spans)
+            (address and self._covered(address))
+            or any(_between(self._endpoints[one.version], one) for one in prefixes)
         ):
             return False
-        return self._enter(peer, spans, insort) and not (
-            self._loops and address and self._covered((*address, 0))
+        return self._enter(peer, prefixes, insort) and not (
+            self._loops and address and self._covered(address)
         )
 
-    def remove(self, peer: PeerDraft, spans: Iterable[Span]) -> None:
+    def remove(self, peer: PeerDraft, prefixes: Iterable[Prefix]) -> None:
         """Drop one that was taken in."""
         if peer.public_key:
             self._keys.remove(peer.public_key)
-        for version, first, bits in spans:
-            self._prefixes[version, bits].remove(first >> bits)
+        for version, first, length in prefixes:
+            self._prefixes[version, length].remove(first >> BITS[version] - length)
             _drop(self._firsts[version], first)
         if address := _address(peer):
-            _drop(self._endpoints[address[0]], address[1])
+            _drop(self._endpoints[address.version], address.first)
 
-    def holds(self, one: Span) -> bool:
+    def holds(self, one: Prefix) -> bool:
         """Whether it is exactly a peer's prefix."""
-        version, first, bits = one
-        return first >> bits in self._prefixes.get((version, bits), ())
+        version, first, length = one
+        return first >> BITS[version] - length in self._prefixes.get((version, length), ())
 
-    def nested(self, one: Span) -> bool:
+    def nested(self, one: Prefix) -> bool:
         """Whether it lies in a peer's prefix, or a peer's prefix in it."""
-        version, first, bits = one
-        return self._covered(one) or _between(self._firsts[version], first, bits)
+        return self._covered(one) or _between(self._firsts[one.version], one)
 
-    def _covered(self, one: Span) -> bool:
-        version, first, bits = one
+    def _covered(self, one: Prefix) -> bool:
+        version, first, length = one
         return any(
-            first >> wider in prefixes
-            for (other, wider), prefixes in self._prefixes.items()
-            if other == version and wider >= bits
+            first >> BITS[version] - shorter in prefixes
+            for (other, shorter), prefixes in self._prefixes.items()
+            if other == version and shorter <= length
         )
 
-    def _enter(self, peer: PeerDraft, spans: Sequence[Span], put: Callable[[list[int], int], None]) -> bool:
+    def _enter(
+        self, peer: PeerDraft, prefixes: Sequence[Prefix], put: Callable[[list[int], int], None]
+    ) -> bool:
         key = peer.public_key
         if key is None or key == self._own_key or key in self._keys:
             return False
         self._keys.add(key)
-        for version, first, bits in spans:
-            prefixes = self._prefixes.setdefault((version, bits), set())
-            if first >> bits in prefixes or (version, first, bits) in self._own:
+        for one in prefixes:
+            version, first, length = one
+            same = self._prefixes.setdefault((version, length), set())
+            fixed = first >> BITS[version] - length
+            if fixed in same or one in self._own:
                 return False
-            prefixes.add(first >> bits)
+            same.add(fixed)
             put(self._firsts[version], first)
         if address := _address(peer):
-            put(self._endpoints[address[0]], address[1])
+            put(self._endpoints[address.version], address.first)
         return True
 
 
-def _address(peer: PeerDraft) -> tuple[int, int] | None:
+def _address(peer: PeerDraft) -> Prefix | None:
     address = peer.endpoint.address if peer.endpoint else None
-    return (address.version, int(address)) if address else None
+    return Prefix.alone(address) if address else None
 
 
-def _between(ordered: Sequence[int], first: int, bits: int) -> bool:
+def _between(ordered: Sequence[int], one: Prefix) -> bool:
     """Whether one of them is among the addresses of a prefix."""
-    at = bisect_left(ordered, first)
-    return at < len(ordered) and ordered[at] >> bits == first >> bits
+    at = bisect_left(ordered, one.first)
+    return at < len(ordered) and ordered[at] <= one.last
 
 
 def _drop(ordered: list[int], one: int) -> None:

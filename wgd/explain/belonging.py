@@ -92,7 +92,7 @@ def _peer(leg: Leg) -> str | None:
         return None
     if leg.winner is None:
         return ""
-    prefix = max((p for p in leg.winner.allowed_ips if leg.address in p), key=lambda p: p.prefixlen)
+    prefix = max((p for p in leg.winner.allowed_ips if leg.address in p), key=lambda p: p.length)
     return f"{leg.name} gets it: {prefix} is the longest of the allowed IPs that fit"
 
 
@@ -144,7 +144,7 @@ def beyond(leg: Leg) -> str | None:
     """Where a peer stands for more than itself."""
     if not leg.device or leg.way.kind == LOCAL or leg.owner is None:
         return None
-    return None if leg.owner.prefix.prefixlen == leg.address.max_prefixlen else ""
+    return None if leg.owner.prefix.single else ""
 
 
 def rest_is_up_to_the_peer(leg: Leg) -> Finding | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from wgd.config.document import Config, Endpoint, Interface, IPNetwork
+from wgd.config.document import Config, Endpoint, Interface
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.config.wording import dotted
 from wgd.endpoints import SocketAddress
@@ -17,6 +17,7 @@ from wgd.kinds.device import Device
 from wgd.kinds.link import Link
 from wgd.kinds.peer import Peer
 from wgd.output.peer_report import in_base64
+from wgd.prefixes import Prefix
 
 
 class Owner(NamedTuple):
@@ -24,7 +25,7 @@ class Owner(NamedTuple):
 
     interface: Interface
     peer: ConfiguredPeer
-    prefix: IPNetwork
+    prefix: Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _owner(config: Config, address: IPAddress, now: float) -> Owner | None:
     ]
     return max(
         found,
-        key=lambda one: (one.prefix.prefixlen, one.interface.enabled, one.peer.active(now)),
+        key=lambda one: (one.prefix.length, one.interface.enabled, one.peer.active(now)),
         default=None,
     )
 
@@ -151,7 +152,7 @@ def _at_home(config: Config, address: IPAddress) -> Interface | None:
 def _winner(peers: Iterable[Peer], device: str, address: IPAddress) -> Peer | None:
     """As WireGuard decides: the longest prefix of all peers of the device."""
     fitting = [
-        (prefix.prefixlen, peer)
+        (prefix.length, peer)
         for peer in peers
         if peer.interface == device
         for prefix in peer.allowed_ips

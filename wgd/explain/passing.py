@@ -127,8 +127,8 @@ def nothing_masquerades_it(passage: Passage) -> Finding | None:
 def _was_answered(passage: Passage) -> bool:
     """Somebody from that side, with an address of its own."""
     came, goes = passage.incoming, int(passage.outgoing.address)
-    near = came.interface.addresses if came.interface else ()
-    spans = prefixes.ranges([own.network for own in near], came.address.version)
+    near = came.interface.own_networks if came.interface else ()
+    spans = prefixes.ranges(near, came.address.version)
     return any(
         target == goes and prefixes.intersection(((source, source),), spans)
         for source, target in passage.sight.answered

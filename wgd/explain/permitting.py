@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from wgd.access.flows import door, flows, guard
 from wgd.access.ground import Place
 from wgd.access.meaning import HERE, Flow
@@ -14,6 +12,7 @@ from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import in_the_way
 from wgd.kinds.policy import GATE, gate
+from wgd.prefixes import Prefix
 
 RULES = frozenset({"nftables"})
 """What it takes to see rules."""
@@ -134,7 +133,7 @@ def other_firewall_drops_it(passage: Passage) -> Finding | None:
 def _asked(passage: Passage) -> list[Flow]:
     """Just these packets, on the ports that wgd's rules permit, or the one asked about."""
     source, target = (
-        Place(leg.port, (ip_network(leg.address),)) for leg in (passage.incoming, passage.outgoing)
+        Place(leg.port, (Prefix.alone(leg.address),)) for leg in (passage.incoming, passage.outgoing)
     )
     target = HERE if passage.here else target
     permitted = {flow.ports for flow in passage.permitted} or {()}
@@ -164,7 +163,7 @@ def _sender(leg: Leg) -> str:
         at_target = flow.target.device == leg.port and any(leg.address in one for one in flow.target.networks)
         interface = leg.sight.config.interfaces.get(flow.source.device or "")
         for peer in interface.peers if interface and at_target else ():
-            if any(one.overlaps(own) for one in flow.source.networks for own in peer.allowed_ips):
+            if any(one.meets(own) for one in flow.source.networks for own in peer.allowed_ips):
                 return peer.name
     return ""
 

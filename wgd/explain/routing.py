@@ -6,7 +6,8 @@ from wgd.explain.leg import Leg, restored
 from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.address import Address
-from wgd.kinds.route import Route, covers, lookup
+from wgd.kinds.route import Route, lookup
+from wgd.prefixes import Prefix
 
 OUTSIDE = ", not through WireGuard: no file puts it behind a peer"
 
@@ -94,7 +95,8 @@ def _our_route(leg: Leg) -> Route | None:
 def _is_connected(leg: Leg, route: Route) -> bool:
     addresses: list[Address] = list(leg.sight.state.of("address").values())
     return any(
-        one.interface == route.device and covers(one.address.network, route.destination) for one in addresses
+        one.interface == route.device and Prefix.of(one.address.network).covers(route.destination)
+        for one in addresses
     )
 
 

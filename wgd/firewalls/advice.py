@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wgd import prefixes
-from wgd.config.document import IPNetwork, PortRange
+from wgd.config.document import PortRange
 from wgd.firewalls.packets import Among, Packets
 from wgd.firewalls.walk import Chain, Does, Ending, Ruleset
 from wgd.firewalls.xtables import LEGACY
+from wgd.prefixes import Prefix
 
 FEW = 4
 """More addresses than this on one side are left out of a command: wgd's own rules still look at them."""
@@ -47,8 +48,8 @@ class Opening:
         return not self.packets.outgoing
 
 
-def _text(network: IPNetwork) -> str:
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+def _text(network: Prefix) -> str:
+    return str(network.address) if network.single else str(network)
 
 
 def owner(ruleset: Ruleset, ending: Ending) -> str:

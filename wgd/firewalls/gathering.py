@@ -10,9 +10,9 @@ from wgd import prefixes
 from wgd.access import ground
 from wgd.access.ground import Place
 from wgd.access.meaning import Flow
-from wgd.config.document import Config, IPNetwork
+from wgd.config.document import Config
 from wgd.model import State
-from wgd.prefixes import Ranges
+from wgd.prefixes import Prefix, Ranges
 
 
 def gathered(permitted: Iterable[Flow]) -> list[Flow]:
@@ -51,7 +51,7 @@ def all_of(same: Sequence[Flow], side: str) -> Place:
     return replace(place, networks=prefixes.networks(wide, version))
 
 
-def spans(networks: tuple[IPNetwork, ...], version: int) -> Ranges:
+def spans(networks: tuple[Prefix, ...], version: int) -> Ranges:
     """All addresses, if there are no networks."""
     return prefixes.ranges(networks, version) if networks else prefixes.everything(version)
 

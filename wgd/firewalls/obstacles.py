@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from ipaddress import ip_network
 from itertools import islice
 
 from wgd import prefixes
@@ -16,14 +15,14 @@ from wgd.access import ground
 from wgd.access.flows import entering, flows
 from wgd.access.ground import Place
 from wgd.access.meaning import Flow
-from wgd.config.document import Config, Interface, IPNetwork, PortRange
+from wgd.config.document import Config, Interface, PortRange
 from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
 from wgd.firewalls.gathering import Ways, gathered, spans
 from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Does, Ending, Ruleset, endings
 from wgd.model import State
-from wgd.prefixes import Ranges
+from wgd.prefixes import Prefix, Ranges
 
 MANY = 200
 """So many questions are asked; pairs of addresses could be thousands, and those after them fare alike."""
@@ -185,7 +184,7 @@ def _calls(config: Config, seen: State) -> list[Question]:
     """UDP to the port of an interface where somebody has to call us, a peer without an endpoint, by whatever
     device leads into public."""
     ways = Ways(config, seen)
-    addresses: Mapping[str, list[IPNetwork]] = _addresses(seen)
+    addresses: Mapping[str, list[Prefix]] = _addresses(seen)
     return [
         _call(interface, version, device, here)
         for interface in config.enabled()
@@ -216,14 +215,14 @@ def _call(interface: Interface, version: int, device: str, here: Ranges) -> Ques
 
 
 @cache
-def _public(version: int) -> tuple[IPNetwork, ...]:
+def _public(version: int) -> tuple[Prefix, ...]:
     return prefixes.networks(ground.public_addresses(version), version)
 
 
-def _addresses(seen: State) -> dict[str, list[IPNetwork]]:
+def _addresses(seen: State) -> dict[str, list[Prefix]]:
     """By device, but for those that only neighbours reach."""
-    found: dict[str, list[IPNetwork]] = {}
+    found: dict[str, list[Prefix]] = {}
     for one in seen.of("address").values():
         if not one.address.ip.is_link_local:
-            found.setdefault(one.interface, []).append(ip_network(one.address.ip))
+            found.setdefault(one.interface, []).append(Prefix.alone(one.address.ip))
     return found

@@ -11,6 +11,7 @@ from wgd import prefixes
 from wgd.firewalls.listing import protocols, target
 from wgd.firewalls.packets import ICMP, Among, Match, Undecided, Within
 from wgd.firewalls.walk import Chain, Does, Key, Published, Rule
+from wgd.prefixes import Prefix
 
 Saved = Mapping[tuple[str, str], list[str]]
 """A table's and a chain's name → its rules as saved."""
@@ -120,7 +121,7 @@ def _understood(option: str, value: str, negated: bool, version: int) -> Iterato
     if option in DEVICES:
         yield Among(DEVICES[option], frozenset((value.replace("+", "*"),)), negated)
     elif option in ADDRESSES:
-        networks = [ipaddress.ip_network(one, strict=False) for one in value.split(",")]
+        networks = [Prefix.of(ipaddress.ip_network(one, strict=False)) for one in value.split(",")]
         yield Within(ADDRESSES[option], prefixes.ranges(networks, version), negated)
     elif option == "-p":
         yield Among("protocol", protocols((value,)), negated)

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass, field
 
 from wgd.config import values
-from wgd.config.document import IPNetwork
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Line
+from wgd.prefixes import Prefix
 
 ALL_PORTS = "1-65535"
 
@@ -40,13 +40,13 @@ class Act:
     version: int | None = None
     incoming: str | None = None
     outgoing: str | None = None
-    source: IPNetwork | None = None
-    target: IPNetwork | None = None
+    source: Prefix | None = None
+    target: Prefix | None = None
     ports: tuple[str, ...] = ()
     undo: bool = False
 
 
-def network(word: str) -> IPNetwork | None:
+def network(word: str) -> Prefix | None:
     """An address range in a rule; all addresses are None, as if none were said."""
     if re.fullmatch(r"[0:.]+/0|any(?:where)?", word):
         return None

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from wgd.config.document import Endpoint, IPInterface, IPNetwork
+from wgd.config.document import Endpoint, IPInterface
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 T = TypeVar("T", covariant=True)
 
@@ -135,7 +136,7 @@ class RawPeer:
     comments: list[str] = field(default_factory=list)
     public_key: Said[bytes] | None = None
     preshared_key: Said[KeyPlace] | None = None
-    allowed_ips: list[Said[IPNetwork]] = field(default_factory=list)
+    allowed_ips: list[Said[Prefix]] = field(default_factory=list)
     endpoint: Said[Endpoint] | None = None
     keepalive: Said[int] | None = None
     routes: Said[bool] | None = None

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from wgd.config import keys
-from wgd.config.document import IPNetwork
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Ledger, Line, Raw, RawPeer, Said
@@ -14,7 +13,8 @@ from wgd.kinds.address import Address
 from wgd.kinds.device import Device
 from wgd.kinds.link import DEFAULT_MTU, Link
 from wgd.kinds.peer import Peer
-from wgd.kinds.route import Route, covers
+from wgd.kinds.route import Route
+from wgd.prefixes import Prefix
 
 _CONNECTED = 2
 """The protocol of the routes that come with addresses."""
@@ -94,7 +94,7 @@ class Live:
             made.keepalive = Said(seconds, self._fact(f"{name} persistent keepalive {seconds}"))
         return made
 
-    def _allowed(self, made: RawPeer, net: IPNetwork, line: Line) -> None:
+    def _allowed(self, made: RawPeer, net: Prefix, line: Line) -> None:
         try:
             made.allowed_ips.append(Said(readers.allowed_ip(str(net)), line))
         except Unfit as unfit:
@@ -108,12 +108,12 @@ class Live:
 
     def _routes(self) -> None:
         """Which peers have routes, and what leads here that no peer asks for."""
-        networks = [one.address.network for one in self._there.addresses]
+        networks = [Prefix.of(one.address.network) for one in self._there.addresses]
         there = {route.destination for route in self._there.routes}
         listed = set()
         for peer in self.raw.peers:
             wanted = {said.value for said in peer.allowed_ips}
-            wanted = {net for net in wanted if not any(covers(own, net) for own in networks)}
+            wanted = {net for net in wanted if not any(own.covers(net) for own in networks)}
             listed |= wanted
             if wanted and not wanted & there:
                 peer.routes = Said(False, self._fact(f"{peer.head.text}: no routes"))

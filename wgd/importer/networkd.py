@@ -8,12 +8,12 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
-from wgd.config.document import IPNetwork
 from wgd.config.source import Unfit
 from wgd.importer import names, readers
 from wgd.importer.acts import Act, Do
 from wgd.importer.found import Ledger, Line, Raw, RawPeer, Said, hidden
 from wgd.importer.reading import Reading
+from wgd.prefixes import Prefix
 
 _DESCRIBES = "wgd needs no description of the kind"
 _WITHOUT = "wgd has no such setting"
@@ -28,7 +28,7 @@ class Networkd(Reading):
         self.raw = Raw(name)
         self.acts: list[Act] = []
         self._peer: RawPeer | None = None
-        self._destinations: list[Said[IPNetwork]] = []
+        self._destinations: list[Said[Prefix]] = []
         self._comments: list[Line] = []
         self._default: Said[bool] | None = None
         for line in lines:
@@ -195,7 +195,7 @@ class Networkd(Reading):
                 self.ledger.stripped(said.line, _ROUTED)
             else:
                 self.ledger.missed(said.line, "no peer has exactly this among its allowed IPs")
-        connected = [said.value.network for said in self.raw.addresses]
+        connected = [Prefix.of(said.value.network) for said in self.raw.addresses]
         for peer in self.raw.peers:
             if peer.routes or self._default:
                 peer.routes = peer.routes or self._default
@@ -208,8 +208,5 @@ class Networkd(Reading):
                     self.ledger.missed(peer.head, f"wgd will make the route to {net}, which networkd did not")
 
 
-def _covered(network: IPNetwork, others: Iterable[IPNetwork]) -> bool:
-    return any(
-        network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
-        for other in others
-    )
+def _covered(network: Prefix, others: Iterable[Prefix]) -> bool:
+    return any(other.covers(network) for other in others)

@@ -7,10 +7,11 @@ import ipaddress
 import re
 
 from wgd.config import addresses, values
-from wgd.config.document import Endpoint, IPInterface, IPNetwork
+from wgd.config.document import Endpoint, IPInterface
 from wgd.config.source import Unfit
 from wgd.config.wording import quoted
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 
 def words(value: str) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def interface_address(word: str) -> IPInterface:
     return addresses.interface_address(word)
 
 
-def allowed_ip(word: str) -> IPNetwork:
+def allowed_ip(word: str) -> Prefix:
     """A prefix; its host bits are left out, as WireGuard does."""
     try:
         return addresses.network(str(ipaddress.ip_network(word, strict=False)))

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from wgd import prefixes
-from wgd.config.document import ANY, IPNetwork
+from wgd.config.document import ANY
 from wgd.config.source import Unfit
 from wgd.importer.acts import Act, Do
 from wgd.importer.found import Ledger, Line, Table, Toml, Value, hidden
 from wgd.importer.hooks import act, commands
+from wgd.prefixes import Prefix
 
-Behind = Callable[[int], tuple[IPNetwork, ...]]
+Behind = Callable[[int], tuple[Prefix, ...]]
 """IP version → what lives behind the interface."""
 
 HALVES = {4: ("0.0.0.0/1", "128.0.0.0/1"), 6: ("::/1", "8000::/1")}
@@ -148,8 +149,8 @@ class Rules:
             self._ledger.missed(one.line, why)
         return not why
 
-    def _overlaps(self, network: IPNetwork) -> bool:
-        return any(network.overlaps(other) for other in self._behind(network.version))
+    def _overlaps(self, network: Prefix) -> bool:
+        return any(network.meets(other) for other in self._behind(network.version))
 
     def _sides(self, one: Act) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """`from` and `to`. A rule that names one foreign device is about what passes between it and us."""
@@ -215,6 +216,6 @@ def _table(values: dict[str, Toml], why: str) -> Table:
     )
 
 
-def collapsed(networks: Iterable[IPNetwork], version: int) -> tuple[IPNetwork, ...]:
+def collapsed(networks: Iterable[Prefix], version: int) -> tuple[Prefix, ...]:
     """Those of one version, put together."""
     return prefixes.networks(prefixes.ranges(networks, version), version)

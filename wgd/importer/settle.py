@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from wgd.config import keys, x25519
-from wgd.config.document import IPInterface, IPNetwork, Role
+from wgd.config.document import IPInterface, Role
 from wgd.importer import names, rules
 from wgd.importer.found import (
     Fate,
@@ -29,6 +29,7 @@ from wgd.importer.found import (
 )
 from wgd.importer.rules import Rules
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 T = TypeVar("T")
 
@@ -65,9 +66,9 @@ def clean(raw: Raw, ledger: Ledger) -> None:
     _check_mtu(raw, ledger)
 
 
-def behind(raw: Raw, version: int) -> tuple[IPNetwork, ...]:
+def behind(raw: Raw, version: int) -> tuple[Prefix, ...]:
     """What lives behind the interface: its own networks, and its peers' allowed IPs."""
-    own = [said.value.network for said in raw.addresses if said.value.network.num_addresses > 1]
+    own = [one for said in raw.addresses if (one := Prefix.of(said.value.network)).size > 1]
     allowed = [said.value for peer in raw.peers for said in peer.allowed_ips]
     return rules.collapsed([*own, *allowed], version)
 
@@ -137,13 +138,12 @@ def _single_owners(raw: Raw, ledger: Ledger) -> None:
     owner = {said.value: peer for peer in raw.peers for said in peer.allowed_ips}
     here = {said.value.ip for said in raw.addresses}
     for peer in raw.peers:
-        kept: dict[IPNetwork, Said[IPNetwork]] = {}
+        kept: dict[Prefix, Said[Prefix]] = {}
         for said in peer.allowed_ips:
-            single = said.value.num_addresses == 1
             if owner[said.value] is not peer:
                 ledger.stripped(said.line, f"{said.value} goes to a later peer, as WireGuard does it")
-            elif single and said.value.network_address in here:
-                ledger.missed(said.line, f"{said.value.network_address} is this machine's own address")
+            elif said.value.single and said.value.address in here:
+                ledger.missed(said.line, f"{said.value.address} is this machine's own address")
             elif said.value in kept:
                 ledger.stripped(said.line, f"{said.value} stands there twice")
             else:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
 from typing import NamedTuple
 
-from wgd.config.document import IPNetwork
 from wgd.endpoints import SocketAddress
 from wgd.kernel.netlink import NESTED, U16, U64, attribute, attribute_header, attributes, elements
 from wgd.kernel.wgcodec import (
@@ -35,6 +33,7 @@ from wgd.kernel.wgcodec import (
 )
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 _NO_PSK = NO_PRESHARED_KEY.reveal()
 _TIME = Struct("=qq")
@@ -81,18 +80,17 @@ class _Prefix(NamedTuple):
     whole: Struct
     opening: bytes
     between: bytes
-    make: type[IPv4Network] | type[IPv6Network]
+    version: int
 
 
-def _prefix(family: int, size: int, make: type[IPv4Network] | type[IPv6Network]) -> _Prefix:
+def _prefix(family: int, size: int, version: int) -> _Prefix:
     opening = attribute_header(20 + size, NESTED) + attribute_header(1, IP_LENGTH)
     between = attribute(IP_FAMILY, U16.pack(family)) + attribute_header(size, IP_ADDRESS)
-    return _Prefix(Struct(f"=8sBxxx12s{size}s"), opening, between, make)
+    return _Prefix(Struct(f"=8sBxxx12s{size}s"), opening, between, version)
 
 
 _PREFIXES = {
-    layout.whole.size: layout
-    for layout in (_prefix(socket.AF_INET, 4, IPv4Network), _prefix(socket.AF_INET6, 16, IPv6Network))
+    layout.whole.size: layout for layout in (_prefix(socket.AF_INET, 4, 4), _prefix(socket.AF_INET6, 16, 6))
 }
 
 
@@ -212,13 +210,13 @@ def parse_endpoint(packed: bytes) -> SocketAddress | None:
     return socket.inet_ntop(socket.AF_INET6, packed[8:24]), port
 
 
-def _all_allowed_ips(has: Mapping[int, bytes], more: Iterable[bytes]) -> frozenset[IPNetwork]:
+def _all_allowed_ips(has: Mapping[int, bytes], more: Iterable[bytes]) -> frozenset[Prefix]:
     lists = [has, *map(attributes, more)]
     return frozenset(prefix for one in lists for prefix in _allowed_ips(one.get(PEER_ALLOWED_IPS, b"")))
 
 
-def _allowed_ips(packed: bytes) -> list[IPNetwork]:
-    found: list[IPNetwork] = []
+def _allowed_ips(packed: bytes) -> list[Prefix]:
+    found: list[Prefix] = []
     start = 0
     while start < len(packed):
         layout = _PREFIXES.get(int.from_bytes(packed[start : start + 2], sys.byteorder))
@@ -227,17 +225,15 @@ def _allowed_ips(packed: bytes) -> list[IPNetwork]:
         opening, length, between, address = layout.whole.unpack_from(packed, start)
         if opening != layout.opening or between != layout.between:
             return _walked_prefixes(packed)
-        found.append(layout.make((int.from_bytes(address, "big"), length)))
+        found.append(Prefix(layout.version, int.from_bytes(address, "big"), length))
         start += layout.whole.size
     return found
 
 
-def _walked_prefixes(packed: bytes) -> list[IPNetwork]:
+def _walked_prefixes(packed: bytes) -> list[Prefix]:
     return [_parse_prefix(attributes(one)) for one in elements(packed)]
 
 
-def _parse_prefix(has: Mapping[int, bytes]) -> IPNetwork:
+def _parse_prefix(has: Mapping[int, bytes]) -> Prefix:
     number, length = int.from_bytes(has[IP_ADDRESS], "big"), has[IP_LENGTH][0]
-    if U16.unpack(has[IP_FAMILY])[0] == socket.AF_INET:
-        return IPv4Network((number, length))
-    return IPv6Network((number, length))
+    return Prefix(4 if U16.unpack(has[IP_FAMILY])[0] == socket.AF_INET else 6, number, length)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 from errno import ENODEV, ENOENT, ESRCH
-from ipaddress import IPv4Network, IPv6Network
 from struct import Struct
 
-from wgd.config.document import IPNetwork
 from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import netlink
 from wgd.kernel.netlink import (
@@ -27,6 +25,7 @@ from wgd.kernel.netlink import (
 )
 from wgd.kernel.rtnetlink import FAMILIES, NONE, DeviceNames, index_of, number, of_family
 from wgd.kinds.route import Route, RouteDelete, RouteSet
+from wgd.prefixes import Prefix
 
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 # family, destination length, source length, tos, table, protocol, scope, type, flags
@@ -132,15 +131,15 @@ def pack_route(route: Route, index: int, scope: int) -> bytes:
     destination = route.destination
     version = destination.version
     scope = scope if version == 4 else _SCOPE_UNIVERSE
-    length = destination.prefixlen
+    length = destination.length
     return (
         ROUTE.pack(FAMILIES[version], length, 0, 0, _MAIN, route.protocol, scope, _UNICAST, 0)
-        + attribute(RTA_DST, destination.network_address.packed)
+        + attribute(RTA_DST, destination.packed)
         + attribute(RTA_OIF, U32.pack(index))
         + attribute(_RTA_PRIORITY, U32.pack(route.metric))
     )
 
 
-def _network(family: int, packed: bytes | None, length: int) -> IPNetwork:
+def _network(family: int, packed: bytes | None, length: int) -> Prefix:
     whole = int.from_bytes(packed or b"", "big")
-    return IPv4Network((whole, length)) if family == socket.AF_INET else IPv6Network((whole, length))
+    return Prefix(4 if family == socket.AF_INET else 6, whole, length)

@@ -17,7 +17,6 @@ from struct import Struct
 from typing import NamedTuple
 
 from wgd.config import x25519
-from wgd.config.document import IPNetwork
 from wgd.endpoints import SocketAddress
 from wgd.errors import KernelError
 from wgd.kernel import dropping
@@ -25,6 +24,7 @@ from wgd.kernel.netlink import refusals
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 SOCKETS = Path("/run/wireguard")
 _CREDENTIALS = Struct("=iII")  # process, user, group
@@ -177,8 +177,8 @@ def _peer(interface: str, text: str, before: _Known | None) -> _Known:
     return _Known(text, allowed, peer)
 
 
-def _networks(allowed: str) -> frozenset[IPNetwork]:
-    return frozenset(map(ipaddress.ip_network, allowed.replace("allowed_ip=", "").split()))
+def _networks(allowed: str) -> frozenset[Prefix]:
+    return frozenset(map(Prefix.parse, allowed.replace("allowed_ip=", "").split()))
 
 
 def parse_endpoint(text: str) -> SocketAddress | None:

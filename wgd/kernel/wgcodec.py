@@ -10,13 +10,13 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 
-from wgd.config.document import IPNetwork
 from wgd.endpoints import SocketAddress
 from wgd.kernel.netlink import U16, U32, attribute, attributes, nest
 from wgd.kernel.rtnetlink import index_of
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import PeerEdit
 from wgd.model import Secret
+from wgd.prefixes import Prefix
 
 GET_DEVICE, SET_DEVICE = 0, 1
 GENERIC = Struct("=BBxx")  # command, version
@@ -99,13 +99,13 @@ def _name(interface: str) -> bytes:
     return attribute(_IFNAME, interface.encode() + b"\0")
 
 
-def _pack_prefix(prefix: IPNetwork, flags: int = 0) -> bytes:
+def _pack_prefix(prefix: Prefix, flags: int = 0) -> bytes:
     family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
     return nest(
         0,
         attribute(IP_FAMILY, U16.pack(family)),
-        attribute(IP_ADDRESS, prefix.network_address.packed),
-        attribute(IP_LENGTH, bytes([prefix.prefixlen])),
+        attribute(IP_ADDRESS, prefix.packed),
+        attribute(IP_LENGTH, bytes([prefix.length])),
         attribute(_IP_FLAGS, U32.pack(flags)) if flags else b"",
     )
 

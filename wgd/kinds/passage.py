@@ -180,7 +180,7 @@ def _addresses(place: Place, version: int) -> list[str]:
     found = prefixes.networks(spans(place.networks, version), version)
     if len(found) > FEW:
         found = prefixes.networks((_around(spans(place.networks, version)),), version)
-    return ["" if network.prefixlen == 0 else str(network) for network in found]
+    return ["" if network.length == 0 else str(network) for network in found]
 
 
 def _around(found: Ranges) -> tuple[int, int]:

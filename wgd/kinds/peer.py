@@ -17,12 +17,13 @@ from functools import partial
 from operator import attrgetter
 from typing import ClassVar
 
-from wgd.config.document import Config, Interface, IPNetwork, Role
+from wgd.config.document import Config, Interface, Role
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, State
 from wgd.per_peer import PerPeer
+from wgd.prefixes import Prefix
 from wgd.protocols import Kind
 
 
@@ -47,7 +48,7 @@ class Peer:
 
     interface: str
     public_key: bytes
-    allowed_ips: frozenset[IPNetwork]
+    allowed_ips: frozenset[Prefix]
     preshared_key: Secret | None = None
     persistent_keepalive: int = 0
     name: str = ""
@@ -80,8 +81,8 @@ class PeerEdit:
     endpoint: SocketAddress | None = None
     configured: str | None = None
     stripped: Stripped | None = None
-    add_allowed_ips: tuple[IPNetwork, ...] = ()
-    remove_allowed_ips: tuple[IPNetwork, ...] = ()
+    add_allowed_ips: tuple[Prefix, ...] = ()
+    remove_allowed_ips: tuple[Prefix, ...] = ()
 
 
 NO_PRESHARED_KEY = Secret(bytes(32))
@@ -276,7 +277,7 @@ def _edits(changes: Sequence[Change], now: float) -> Iterator[PeerEdit]:
             yield PeerEdit(change.before.public_key, name=change.before.name, remove=True)
 
 
-def _edit(have: Peer | None, want: Peer, added: Container[IPNetwork], now: float) -> PeerEdit:
+def _edit(have: Peer | None, want: Peer, added: Container[Prefix], now: float) -> PeerEdit:
     old = have or Peer(want.interface, want.public_key, frozenset())
     push = pushes_endpoint(want, old)
     psk = want.preshared_key or NO_PRESHARED_KEY
@@ -296,11 +297,11 @@ def _edit(have: Peer | None, want: Peer, added: Container[IPNetwork], now: float
     )
 
 
-def _sorted(prefixes: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
-    return tuple(sorted(prefixes, key=lambda p: (p.version, int(p.network_address), p.prefixlen)))
+def _sorted(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
+    return tuple(sorted(prefixes))
 
 
-def _prefixes(prefixes: Iterable[IPNetwork]) -> str:
+def _prefixes(prefixes: Iterable[Prefix]) -> str:
     return ", ".join(map(str, _sorted(prefixes))) or "none"
 
 

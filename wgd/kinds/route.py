@@ -15,10 +15,11 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
-from wgd.config.document import Config, IPNetwork, Peer
+from wgd.config.document import Config, Peer
 from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State, Verb
 from wgd.per_peer import PerPeer
+from wgd.prefixes import Prefix
 from wgd.protocols import Kind
 
 METRIC = {4: 0, 6: 1024}
@@ -32,7 +33,7 @@ class Route:
     `gateway`: whether it goes through another router; `mtu`: its own MTU metric, 0 for none.
     """
 
-    destination: IPNetwork
+    destination: Prefix
     device: str | None
     metric: int = 0
     protocol: int = OURS
@@ -81,8 +82,7 @@ class RouteKind(Kind[Route]):
     def desired(self, config: Config, seen: State) -> Iterable[Route]:
         self._routes.begin()
         for interface in config.enabled():
-            own = {address.network for address in interface.addresses}
-            connected = frozenset(own | _foreign_prefixes(interface.name, seen))
+            connected = frozenset({*interface.own_networks} | _foreign_prefixes(interface.name, seen))
             make = partial(_routes, interface.name, connected)
             yield from self._routes.of(interface, seen.now, make, given=connected)
 
@@ -142,28 +142,21 @@ class RouteKind(Kind[Route]):
                 )
 
 
-def _routes(interface: str, connected: Iterable[IPNetwork], peer: Peer) -> tuple[Route, ...]:
+def _routes(interface: str, connected: Iterable[Prefix], peer: Peer) -> tuple[Route, ...]:
     """One for each allowed IP that the interface's connected prefixes do not cover (as wg-quick)."""
     return tuple(
         Route(prefix, interface, METRIC[prefix.version])
         for prefix in peer.allowed_ips
-        if peer.routes and not any(covers(network, prefix) for network in connected)
+        if peer.routes and not any(network.covers(prefix) for network in connected)
     )
 
 
-def _foreign_prefixes(interface: str, seen: State) -> set[IPNetwork]:
+def _foreign_prefixes(interface: str, seen: State) -> set[Prefix]:
     """Those of addresses that somebody else gave our link: their connected routes are not ours to replace."""
     addresses: Iterable[Address] = seen.of("address").values()
-    return {a.address.network for a in addresses if a.interface == interface and a.protocol != OURS}
-
-
-def covers(outer: IPNetwork, inner: IPNetwork) -> bool:
-    """Whether every address of `inner` is one of `outer`. By numbers, since the library would remember two
-    more addresses with each network."""
-    if outer.version != inner.version or outer.prefixlen > inner.prefixlen:
-        return False
-    differing = int(outer.network_address) ^ int(inner.network_address)
-    return differing >> (outer.max_prefixlen - outer.prefixlen) == 0
+    return {
+        Prefix.of(a.address.network) for a in addresses if a.interface == interface and a.protocol != OURS
+    }
 
 
 def lookup(
@@ -173,4 +166,4 @@ def lookup(
     fitting = [
         route for route in routes if address in route.destination and route.device not in (None, without)
     ]
-    return min(fitting, key=lambda route: (-route.destination.prefixlen, route.metric), default=None)
+    return min(fitting, key=lambda route: (-route.destination.length, route.metric), default=None)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from wgd.config.document import Config, Interface, IPNetwork, Peer, Side
+from wgd.config.document import Config, Interface, Peer, Side
 from wgd.output.terminal import BOLD, DIM, GREEN, Page, width
+from wgd.prefixes import Prefix
 
 HERE = "this machine"
 
@@ -60,7 +61,7 @@ def _net(interface: Interface, now: float) -> Net:
     return Net(interface.name, tuple(traits), members, tuple(_arrows(interface)))
 
 
-def _member(peer: Peer, interface: Interface, names: Mapping[IPNetwork, str], now: float) -> Member:
+def _member(peer: Peer, interface: Interface, names: Mapping[Prefix, str], now: float) -> Member:
     own = [one for one in peer.allowed_ips if _within(one, interface)]
     behind = tuple(
         f"{names[one]} {one}" if one in names else str(one) for one in peer.allowed_ips if one not in own
@@ -76,15 +77,12 @@ def _member(peer: Peer, interface: Interface, names: Mapping[IPNetwork, str], no
     return Member(peer.name, ", ".join(map(_bare, own)), behind, tuple(notes))
 
 
-def _within(prefix: IPNetwork, interface: Interface) -> bool:
-    return any(
-        address.version == prefix.version and prefix.subnet_of(address.network)  # type: ignore[arg-type]
-        for address in interface.addresses
-    )
+def _within(prefix: Prefix, interface: Interface) -> bool:
+    return any(network.covers(prefix) for network in interface.own_networks)
 
 
-def _bare(prefix: IPNetwork) -> str:
-    return str(prefix.network_address) if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
+def _bare(prefix: Prefix) -> str:
+    return str(prefix.address) if prefix.single else str(prefix)
 
 
 def _arrows(interface: Interface) -> Iterator[Arrow]:

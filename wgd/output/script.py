@@ -10,11 +10,12 @@ from wgd.access.flows import Disguise, disguises, entries, flows
 from wgd.access.ground import Place
 from wgd.access.meaning import HERE, Flow
 from wgd.access.revoking import Revoke
-from wgd.config.document import Config, IPNetwork, PortRange
+from wgd.config.document import Config, PortRange
 from wgd.model import Op, Outcome, Plan, Stage, State
 from wgd.output import report
 from wgd.output.findings import findings, outcome_lines
 from wgd.output.terminal import BOLD, DIM, YELLOW, Page, plain, several
+from wgd.prefixes import Prefix
 
 SHOWN = 8
 """How many prefixes of a rule are shown: `internet` stands for dozens."""
@@ -120,6 +121,6 @@ def _disguise(disguise: Disguise) -> str:
     return f"in by {disguise.interface}, out by {disguise.out}{target}: with {gets}"
 
 
-def _networks(networks: Sequence[IPNetwork]) -> str:
+def _networks(networks: Sequence[Prefix]) -> str:
     shown = ", ".join(map(str, networks[:SHOWN]))
     return shown if len(networks) <= SHOWN else f"{shown} and {len(networks) - SHOWN} more"
