@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.config.support import NOW, key, secret
 from tests.sources.test_loading import mains, others, peers, rules
-from wgd.config import schema
+from wgd.config import piecewise
 from wgd.config.again import Decoder
 from wgd.config.decode import decode
 from wgd.config.document import Config
@@ -35,7 +35,7 @@ class Keys(KeyReader):
 
 @pytest.fixture(autouse=True)
 def every_file_is_worth_it() -> Iterator[None]:
-    with mock.patch.object(schema, "LEAST", 0):
+    with mock.patch.object(piecewise, "LEAST", 0):
         yield
 
 

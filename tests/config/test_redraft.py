@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.config.support import key
-from wgd.config import parts, schema
+from wgd.config import parts, piecewise, schema
 from wgd.config.draft import Draft
 from wgd.config.redraft import Drafts, redraft
 from wgd.config.schema import draft
@@ -136,7 +136,7 @@ def shown(value: object) -> object:
 
 @contextmanager
 def as_a_whole() -> Iterator[None]:
-    with mock.patch.object(schema, "_in_parts", lambda file, text: (None, None)):
+    with mock.patch.object(schema, "piecewise", lambda file, text, part: None):
         yield
 
 
@@ -147,7 +147,7 @@ def whole(content: bytes) -> object:
 
 @pytest.fixture(autouse=True)
 def every_file_is_worth_it() -> Iterator[None]:
-    with mock.patch.object(schema, "LEAST", 0):
+    with mock.patch.object(piecewise, "LEAST", 0):
         yield
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wgd.config import parts
-from wgd.config.locate import KeyPath
 from wgd.config.source import Source
 
 ARRAYS = ("forward", "input", "masquerade")
@@ -48,10 +46,9 @@ class Layout:
             line = 1 + self.preamble.count("\n")
         counts = {section: self.count(section, 0, start) for section in ARRAYS}
         for source, piece in zip(self.sources[start:end], self.pieces[start:end], strict=True):
-            section = source.head[0]
-            if section in counts:
-                source.head = (section, counts[section])
-                counts[section] += 1
+            if source.section in counts:
+                source.key = counts[source.section]
+                counts[source.section] += 1
             source.first = line
             line += lines(piece)
         return line
@@ -61,29 +58,13 @@ class Layout:
         moved = {section: count for section, count in counts.items() if count}
         for source in self.sources[start:] if by or moved else ():
             source.first += by
-            if moved and source.head[0] in moved:
-                section, number = source.head
-                source.head = (section, int(number) + moved[str(section)])
+            if source.section in moved and isinstance(source.key, int):
+                source.key += moved[source.section]
 
 
 def initial(section: str) -> bytes:
     """What stands for a section in `Layout.sections`."""
     return b"h" if section == "input" else section[:1].encode()  # an "i" is the interface
-
-
-def laid_out(file: str, preamble: str, pieces: list[str], found: Sequence[parts.Part]) -> Layout:
-    """The layout of a file that consists of these pieces."""
-    sources = [Source(file, piece, head(part)) for piece, part in zip(pieces, found, strict=True)]
-    layout = Layout(preamble, pieces, b"".join(initial(part.section) for part in found), sources)
-    layout.place(0, len(pieces))
-    return layout
-
-
-def head(part: parts.Part) -> KeyPath:
-    """The key path of a table, as if it were the only one."""
-    if part.section in ARRAYS:
-        return (part.section, 0)
-    return (part.section, part.name) if part.section == "peers" else (part.section,)
 
 
 def lines(piece: str) -> int:

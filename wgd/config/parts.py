@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from wgd.config.locate import KeyPath
@@ -34,6 +33,8 @@ _LINE = re.compile(
 )
 """Nothing but a comment, or a key with a value of the plainest kinds."""
 _BEGIN = b"\n["
+TABLES = ("interface", "networks")
+"""The sections that are one table."""
 _WORDS = re.compile(r"\"([^\"]*)\"")
 
 
@@ -126,20 +127,3 @@ def _toml(text: str, path: KeyPath) -> dict[str, object] | None:
         else:
             return None
     return found if isinstance(found, dict) else None
-
-
-def whole(found: Sequence[Part]) -> dict[str, object] | None:
-    """The table that the tables make up; None if two are the same."""
-    tables: dict[str, dict[str, object]] = {}
-    peers: dict[str, object] = {}
-    arrays: dict[str, list[object]] = {}
-    for section, name, content in found:
-        if section in ("forward", "input", "masquerade"):
-            arrays.setdefault(section, []).append(content)
-        elif name in peers if section == "peers" else section in tables:
-            return None
-        elif section == "peers":
-            peers[name] = content
-        else:
-            tables[section] = content
-    return {**tables, **({"peers": peers} if peers else {}), **arrays}

@@ -9,12 +9,12 @@ from itertools import compress, count
 from operator import ne
 from typing import Any
 
-from wgd.config import parts, sections, toml
+from wgd.config import parts, toml
 from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft
-from wgd.config.layout import ARRAYS, Layout, Shift, head, initial, lines
+from wgd.config.layout import ARRAYS, Layout, Shift, initial, lines
+from wgd.config.piecewise import key, read
 from wgd.config.schema import draft
-from wgd.config.source import Source, Where
-from wgd.config.table import Table
+from wgd.config.source import Source
 from wgd.errors import Problem
 from wgd.listing import window
 
@@ -111,7 +111,7 @@ class _Some:
         behind = dict.fromkeys(_READ, (0, 0))
         for place in self._places:
             source = self._old.sources[place]
-            section = str(source.head[0])
+            section = source.section
             if section in _READ:
                 counted, number = behind[section]
                 number += self._old.count(section, counted, place)
@@ -130,22 +130,13 @@ class _Some:
             self._now.append(known.pop(0))
             return True
         part = parts.read(piece)
-        if part is None or any(isinstance(value, dict) for value in part.content.values()):
+        if part is None or part.section not in _READ:
             return False
-        source = Source(self._before.file, piece, head(part))
+        source = Source(self._before.file, piece, part.section, key(part, 0))
         problems: list[Problem] = []
-        table = Table(Where(source), part.content, problems)
-        match part.section:
-            case "peers":
-                one: _Drafted = sections.peer(table, part.name)
-            case "forward":
-                one = sections.forward(table)
-            case "input":
-                one = sections.inputs(table)
-            case "masquerade":
-                one = sections.masquerade(table)
-            case _:
-                return False
+        one = read(source, part, problems)
+        if not isinstance(one, _Drafted):
+            return False
         self._now.append((source, one))
         return not problems
 
@@ -162,7 +153,7 @@ class _Some:
     def fits(self) -> bool:
         """Whether each can take the place of the one that was there, and nothing else moves."""
         return all(
-            was.head[0] == source.head[0] and lines(self._old.pieces[place]) == lines(piece)
+            was.section == source.section and lines(self._old.pieces[place]) == lines(piece)
             for place, (was, _, _), (source, _), piece in zip(
                 self._places, self._were, self._now, self._new, strict=True
             )
@@ -171,14 +162,14 @@ class _Some:
     def in_place(self) -> Draft:
         """The file as it is now, if it `fits`."""
         pieces, sources = [*self._old.pieces], [*self._old.sources]
-        touched = {str(source.head[0]) for source, _ in self._now}
+        touched = {source.section for source, _ in self._now}
         members = {section: [*getattr(self._before, _READ[section])] for section in touched}
-        stood = [(source.head, source.first) for source, _, _ in self._were]
+        stood = [(source.key, source.first) for source, _, _ in self._were]
         for at, (source, one) in enumerate(self._now):
-            place, section = self._places[at], str(source.head[0])
+            place, section = self._places[at], source.section
             members[section][self._were[at][1]] = one
             if section in ARRAYS:  # a peer is found by its name
-                source.head = stood[at][0]
+                source.key = stood[at][0]
             source.first = stood[at][1]
             pieces[place], sources[place] = self._new[at], source
         first, last = (self._places[0], self._places[-1] + 1) if self._places else (0, 0)
@@ -197,7 +188,7 @@ class _Some:
             preamble,
             [*old.pieces[:start], *self._new, *old.pieces[end:]],
             old.sections[:start]
-            + b"".join(initial(str(source.head[0])) for source, _ in self._now)
+            + b"".join(initial(source.section) for source, _ in self._now)
             + old.sections[end:],
             [*old.sources[:start], *(source for source, _ in self._now), *old.sources[end:]],
         )
@@ -215,6 +206,6 @@ class _Some:
             before = getattr(self._before, field)
             first = self._old.count(section, 0, places.start)
             last = first + self._old.count(section, places.start, places.stop)
-            now = tuple([one for source, one in self._now if source.head[0] == section])
+            now = tuple([one for source, one in self._now if source.section == section])
             members[field] = before[:first] + now + before[last:]
         return members

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from wgd.config import parts, sections, toml, values
+from wgd.config import sections, toml, values
 from wgd.config.draft import Draft, InterfaceDraft, NetworkDraft, PeerDraft
-from wgd.config.layout import Layout, laid_out
-from wgd.config.locate import KeyPath
 from wgd.config.names import SHARED, Claim, Part, claim, interface_fault
+from wgd.config.piecewise import piecewise
 from wgd.config.source import Source, Unfit, Where
 from wgd.config.table import Table
 from wgd.config.vocabulary import KEYS, Section
 from wgd.config.wording import found, key_text
 from wgd.errors import Problem
-
-LEAST = 8
-"""Tables: a file of fewer is as soon read as a whole as compared with what it was before."""
 
 _HOLDS = {
     Part.SHARED: "wgd.toml holds [networks] and confirm_required only",
@@ -33,23 +27,15 @@ def draft(file: str, content: bytes | Problem) -> Draft:
     text, problems = toml.text(file, content)
     if text is None:
         return Draft(file, readable=False, problems=tuple(problems))
-    layout, table = _in_parts(file, text)
-    if table is None:
-        found = toml.table(file, text)
-        if isinstance(found, Problem):
-            return Draft(file, readable=False, problems=(*problems, found))
-        table = found
-    return _File(Source(file, text), table, layout, claimed, problems).draft()
+    found = None if problems else piecewise(file, text, claimed.part)
+    return found or _as_a_whole(file, text, claimed, problems)
 
 
-def _in_parts(file: str, text: str) -> tuple[Layout | None, dict[str, object] | None]:
-    """The text cut into its tables, and what they hold; None if it has to be read as a whole."""
-    preamble, *pieces = parts.cut(text)
-    found = [part for piece in pieces if (part := parts.read(piece))]
-    if len(found) < len(pieces) or not parts.is_preamble(preamble):
-        return None, None
-    table = parts.whole(found)
-    return (laid_out(file, preamble, pieces, found), table) if table is not None else (None, None)
+def _as_a_whole(file: str, text: str, claimed: Claim, problems: list[Problem]) -> Draft:
+    table = toml.table(file, text)
+    if isinstance(table, Problem):
+        return Draft(file, readable=False, problems=(*problems, table))
+    return _File(Source(file, text), table, claimed, problems).draft()
 
 
 def _no_claim(file: str, content: bytes | Problem) -> Problem:
@@ -70,25 +56,16 @@ class _File:
         self,
         source: Source,
         table: dict[str, object],
-        layout: Layout | None,
         claimed: Claim,
         problems: list[Problem],
     ) -> None:
-        self._where, self._layout, self._claim, self._problems = Where(source), layout, claimed, problems
+        self._where, self._claim, self._problems = Where(source), claimed, problems
         self._content = table
         self._top = Table(self._where, table, problems)
-        self._sources: Mapping[KeyPath, Source] = (
-            {part.head: part for part in layout.sources} if layout else {}
-        )
-
-    def _at(self, *head: str | int) -> Where:
-        """A table: in the text of its own, if the file could be cut."""
-        source = self._sources.get(head)
-        return Where(source) if source else Where(self._where.source, head)
 
     def draft(self) -> Draft:
         interface = self._interface()
-        networks = tuple(self._networks())
+        networks = self._networks()
         peers = tuple(
             peer for item in self._section("peers", "[peers.NAME]").items() for peer in self._peer(*item)
         )
@@ -99,8 +76,6 @@ class _File:
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file
-        own = self._claim.part is not Part.SHARED  # there peers and rules are misplaced
-        layout = self._layout if own and self._layout and len(self._layout.pieces) >= LEAST else None
         problems = tuple(self._problems)
         return Draft(
             file=file,
@@ -112,7 +87,6 @@ class _File:
             masquerades=masquerades,
             inputs=inputs,
             confirm_required=confirm_required,
-            layout=layout,
         )
 
     def _misplaced(self) -> None:
@@ -162,10 +136,10 @@ class _File:
         tables = []
         for index, content in enumerate(self._top.optional(key, read) or []):
             if isinstance(content, dict):
-                tables.append(Table(self._at(key, index), content, self._problems))
+                tables.append(Table(self._where / key / index, content, self._problems))
             else:
                 self._top.error(
-                    self._at(key, index),
+                    self._where / key / index,
                     f"found {found(content)}, expected a table",
                     f"write [[{key}]]",
                 )
@@ -178,15 +152,15 @@ class _File:
             self._top.error(self._where, "[interface] is missing", hint)
         if not isinstance(self._content.get("interface"), dict):
             return None
-        return sections.interface(Table(self._at("interface"), content, self._problems))
+        return sections.interface(Table(self._where / "interface", content, self._problems))
 
-    def _networks(self) -> list[NetworkDraft]:
-        content, where = self._section("networks", "[networks]"), self._at("networks")
-        return [sections.network(Table(where, content, self._problems), *item) for item in content.items()]
+    def _networks(self) -> tuple[NetworkDraft, ...]:
+        content = self._section("networks", "[networks]")
+        return sections.networks(self._where / "networks", content, self._problems)
 
     def _peer(self, name: str, content: object) -> list[PeerDraft]:
         """The peer of that name, or those that an unquoted dot has put inside it."""
-        where = self._at("peers", name)
+        where = self._where / "peers" / name
         if not isinstance(content, dict):
             hint = "each peer is a table of its own: [peers.NAME]"
             self._top.error(where, f"found {found(content)}, expected a table", hint)

@@ -14,9 +14,10 @@ from wgd.config.draft import (
     Words,
 )
 from wgd.config.names import name_fault
-from wgd.config.source import Placed
+from wgd.config.source import Placed, Where
 from wgd.config.table import Table
 from wgd.config.vocabulary import Section
+from wgd.errors import Problem
 from wgd.prefixes import Prefix
 
 Addresses = tuple[Placed[IPInterface], ...]
@@ -79,7 +80,12 @@ def _no_address_twice(table: Table, own: Addresses) -> None:
         seen.add(address.ip)
 
 
-def network(table: Table, name: str, value: object) -> NetworkDraft:
+def networks(where: Where, content: dict[str, object], problems: list[Problem]) -> tuple[NetworkDraft, ...]:
+    """`[networks]`."""
+    return tuple([_network(Table(where, content, problems), *item) for item in content.items()])
+
+
+def _network(table: Table, name: str, value: object) -> NetworkDraft:
     """One line of `[networks]`: a list of CIDRs, or one CIDR."""
     where = table.where / name
     if fault := name_fault(name):

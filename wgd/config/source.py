@@ -27,20 +27,30 @@ class Unfit(Exception):
 class Source:
     """A file by its name (relative to the config directory) and text, or a piece of it (`wgd.config.parts`).
 
-    `head` is the key path of the piece's table, () for a whole file; `first` the line of the file that the
-    text begins on. Both move when an edit of the file puts something in front.
+    Of a piece, `section` and `key` (a peer's name, the number in an array of tables) say which table it is,
+    and `first` is the line of the file that it begins on. Number and line move when an edit of the file puts
+    something in front.
     """
 
-    __slots__ = ("_lines", "_text", "file", "first", "head")
+    __slots__ = ("_lines", "_text", "file", "first", "key", "section")
 
-    def __init__(self, file: str, text: str, head: KeyPath = (), first: int = 1) -> None:
-        self.file, self._text, self.head, self.first = file, text, head, first
+    def __init__(
+        self, file: str, text: str, section: str = "", key: str | int | None = None, first: int = 1
+    ) -> None:
+        self.file, self._text, self.section, self.key, self.first = file, text, section, key, first
         self._lines: dict[KeyPath, int] | None = None
+
+    @property
+    def head(self) -> KeyPath:
+        """The key path of the piece's table, () for a whole file."""
+        if not self.section:
+            return ()
+        return (self.section,) if self.key is None else (self.section, self.key)
 
     def line(self, path: KeyPath) -> int:
         """The line of a key below `head`, or of the innermost table around it that stands here; 0 if none."""
         if self._lines is None:
-            self._lines = locate(f"[{self._text}" if self.head else self._text)  # a piece has lost a bracket
+            self._lines = locate(f"[{self._text}" if self.section else self._text)  # it has lost a bracket
         # By itself, a table of an array of tables is the only one.
         path = (*(0 if isinstance(part, int) else part for part in self.head), *path)
         while path and path not in self._lines:
