@@ -51,6 +51,7 @@ ROWS = {
     "wgd.protocols": 1,
     "wgd.model": 0,
     "wgd.errors": 0,
+    "wgd.values": 0,
     "wgd": 0,
 }
 PURE = (

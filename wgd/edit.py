@@ -7,7 +7,7 @@ is not plainly that simple is left to that pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from wgd import prefixes
@@ -22,9 +22,10 @@ from wgd.model import Change, Op, Plan, State
 from wgd.plan import make_plan
 from wgd.prefixes import Prefix
 from wgd.protocols import Kind
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Edited:
     """An interface before and after the edit, each with what the edit touched and nothing else."""
 

@@ -8,10 +8,10 @@ our own steady clock's time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from wgd.config.document import Config, Interface, Role
 from wgd.model import Silence, State
+from wgd.values import value
 
 SocketAddress = tuple[str, int]
 """An address without brackets, and a port."""
@@ -30,7 +30,7 @@ session and the replay floor. Nothing is sent there, since no route of `lo` lead
 kernel would take the IPv6 default route, and `0.0.0.0` means the host itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Whereabouts:
     """What is known of a peer: its live endpoint (None: it has none), whether there ever was a handshake,
     and what it lets us hear (None: nobody listened)."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 import errno as errno_names
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from wgd.values import value
 
 
 class WgdError(Exception):
@@ -22,7 +23,7 @@ class Severity(enum.StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Problem:
     """One thing wrong with the configuration.
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import enum
 import hmac
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, NamedTuple, overload
+
+from wgd.values import value
 
 OURS = 119
 """Link group and route/address protocol number that mark an object as wgd's."""
@@ -96,7 +98,7 @@ class Stage(enum.IntEnum):
     ROUTE = 7
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Change:
     """One object that must become `after` (None: go away) and is `before` (None: absent).
 
@@ -118,7 +120,7 @@ class Change:
         return Verb.DELETE if self.after is None else Verb.UPDATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Op:
     """One thing to do to the kernel, as data. Only `wgd.kernel` runs it.
 
@@ -136,7 +138,7 @@ class Op:
         raise NotImplementedError(type(self).__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Conflict:
     """A wanted object that cannot be had, because something that is not ours has its place."""
 
@@ -147,7 +149,7 @@ class Conflict:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Foreign:
     """An object on our ground (our link, our table) that is not ours and does no harm."""
 
@@ -156,7 +158,7 @@ class Foreign:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Silence:
     """What a peer lets us hear, in seconds of our own steady clock.
 
@@ -173,7 +175,7 @@ Objects = Mapping[str, Mapping[Hashable, Any]]
 """kind name → key → spec."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """What was observed at one time.
 
@@ -195,7 +197,7 @@ class State:
         return self.objects.get(kind, {})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """What differs and what would close the difference, in order. `withheld` differs, too, and has no ops:
     somebody fights over it, and its turn has not come."""
@@ -217,7 +219,7 @@ class Plan:
         return not self.changes and not self.conflicts and not self.blocked
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """How one op went: `error` is None when it worked, `skipped` names the failed need."""
 
@@ -230,7 +232,7 @@ class Outcome:
         return self.error is None and self.skipped is None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Report:
     """One pass: what was planned, how each op went, and what still differs after reading again."""
 

@@ -7,8 +7,9 @@ frozenset are what compares.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from wgd.values import value
 
 TYPES = {"ipv4_addr": 4, "ipv6_addr": 16}
 """nft's word for a sort of address, and how many bytes one has."""
@@ -18,7 +19,7 @@ _LINE = 100
 """How many elements stand in one command."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NamedSet:
     """A set of our table. `type`: nft's word for its elements, with ` intervals` if they are such. `elements`
     are bytes in network order: addresses one behind the other, or the first and the last of an interval."""
@@ -28,7 +29,7 @@ class NamedSet:
     elements: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetEdit:
     """What comes into a set of that type and goes from it."""
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from wgd.values import value
+
 CALM = 1.0
 """The longest, in seconds, that an event of the kernel waits after a pass that did not converge."""
 COST = 0.007
@@ -17,7 +19,7 @@ COST = 0.007
 one per cent."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Patience:
     """How long to wait for silence after an event, and at most after the first one, in seconds."""
 

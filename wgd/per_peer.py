@@ -6,20 +6,20 @@ It is a memo of a pure function and nothing else: the answer is the same without
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 from wgd.config.document import Interface, Peer
 from wgd.listing import touched
+from wgd.values import value
 
 T = TypeVar("T")
 
 _ENABLED, _EXPIRES = attrgetter("enabled"), attrgetter("expires")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Made(Generic[T]):
     """By the peers and all else that it was made of: what came of each, in the order of the peers."""
 

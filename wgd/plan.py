@@ -18,6 +18,7 @@ from wgd.kinds import KINDS
 from wgd.listing import NOTHING, Listing, listed, listing, touched
 from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State
 from wgd.protocols import Kind
+from wgd.values import value
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class _Findings:
         self.foreign += other.foreign
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Compared:
     """What came of comparing the objects of one kind, and all that it was made of."""
 

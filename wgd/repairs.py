@@ -7,13 +7,13 @@ been; they are for people to read, and nothing is ever decided by them.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wgd.kinds import KINDS
 from wgd.model import Change, Ref, Report, Verb
 from wgd.output.findings import called
 from wgd.output.terminal import plain, several
+from wgd.values import value
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _DONE = {Verb.CREATE: "restored", Verb.UPDATE: "put right", Verb.DELETE: "removed"}
@@ -32,7 +32,7 @@ class Hint(NamedTuple):
     who: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Repair:
     """An object that was put right, or should have been; `along`: how many others had gone with it."""
 

@@ -8,7 +8,9 @@ else. Whatever happens, one of these two is in force: the files, or the confirme
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from wgd.values import value
 
 TIMEOUT = 60.0
 """Seconds that an edit is given, unless somebody says otherwise."""
@@ -32,7 +34,7 @@ WAITING = (Phase.ARMED, Phase.RUNNING)
 """The phases that end by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trial:
     """`timeout`: seconds that each edit is given. `until`: when it ends, in seconds of the boot `boot`.
 
@@ -47,14 +49,14 @@ class Trial:
     names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """What a person asks for: to try the files for so many seconds, or (None) to confirm them."""
 
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Look:
     """The files at a moment. `wanted` and `confirmed` are digests: of what they ask for, with the copies of
     broken ones, and of the accepted copies. `clean`: none is broken. `names`: the interfaces they name.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import itemgetter
 
 from wgd.prefixes import Ranges, difference, merged
+from wgd.values import value
 
 Span = tuple[int, int]
 
@@ -17,7 +18,7 @@ _MANY = 500
 _FIRST, _LAST = itemgetter(0), itemgetter(1)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Cover:
     """`spans`: the first and the last address of each, sorted; they may overlap and repeat. `ranges`: their
     union. `longest`: so far behind its first address is the last one of any, or less."""

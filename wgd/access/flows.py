@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from operator import attrgetter
@@ -24,6 +23,7 @@ from wgd.config.document import Config, Forward, Forwarding, Input, Interface, M
 from wgd.listing import touched
 from wgd.model import State
 from wgd.prefixes import IPAddress, Prefix
+from wgd.values import value
 
 Moved = tuple[tuple[Flow, ...], tuple[Flow, ...]]
 """Flows that go, and flows that come."""
@@ -44,7 +44,7 @@ def guard(interface: str) -> str:
     return f"forward-{interface}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Disguise:
     """What came in from `interface` and leaves by `out` towards `networks` (empty: anywhere) gets `address`
     (None: that device's)."""

@@ -9,7 +9,7 @@ by any device that wgd does not manage.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from wgd import prefixes
 from wgd.access.crowd import NOBODY, Crowd, crowd, edited
 from wgd.config.document import Config, Interface, Peer
 from wgd.prefixes import Prefix, Ranges
+from wgd.values import value
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module
     from wgd.kinds.route import Route
@@ -63,7 +64,7 @@ def private_addresses(version: int) -> Ranges:
     return prefixes.difference(prefixes.everything(version), public_addresses(version))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """Where one side of a flow is: `device` (None: any that wgd does not manage), and which addresses there
     (empty: all of them)."""
@@ -72,7 +73,7 @@ class Place:
     networks: tuple[Prefix, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ground:
     """Where the addresses of one IP version live, worked out once for all rules.
 

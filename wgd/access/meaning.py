@@ -6,7 +6,7 @@ and a packet for a camera whose peer is gone out by the default route.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -15,12 +15,13 @@ from wgd.access import ground
 from wgd.access.ground import Ground, Place, Ways
 from wgd.config.document import Forward, Input, PortRange, Side
 from wgd.prefixes import Prefix, Ranges
+from wgd.values import value
 
 HERE = Place("")
 """This machine itself, as the target of a flow."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flow:
     """New connections from `source` to `target` that a rule of `interface` permits, of one IP version."""
 
@@ -32,7 +33,7 @@ class Flow:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Nowhere:
     """Addresses in a rule of `interface` that live nowhere: the rule permits nothing to or from them."""
 

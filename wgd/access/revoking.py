@@ -14,7 +14,6 @@ Connections of this machine itself are not forwarded and never concerned.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar, NamedTuple
 
@@ -26,6 +25,7 @@ from wgd.config.document import Config, Forwarding
 from wgd.kinds.nftables import DISGUISING, NftElements, NftTransaction
 from wgd.model import Op, Ref, Stage, State
 from wgd.prefixes import Prefix, Ranges
+from wgd.values import value
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp"}
 
@@ -44,7 +44,7 @@ class Connection(NamedTuple):
     entry: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Allowed:
     """What the rules say about forwarded connections: by interface and IP version whom they concern (`own`),
     and what they permit, by a single source, a single target, or neither."""
@@ -159,7 +159,7 @@ def masked(config: Config, seen: State) -> tuple[Masked, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Revoke(Op):
     """Delete the kernel's entries of connections, so that the rules judge their next packets as new ones;
     none: they could not be read."""
@@ -179,7 +179,7 @@ def _command(one: Connection) -> str:
     return f"conntrack --delete --family ipv{one.version} {of}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judge:
     """Who ends after ops on these objects: what is not `allowed` (None: that has not changed), and what is
     bare though it should be `masked`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +17,7 @@ from wgd.protocols import Kernel
 from wgd.reconcile import Resolved, observe
 from wgd.sources import dns, files, others, trials
 from wgd.sources.files import Directories, Loaded
+from wgd.values import value
 
 if TYPE_CHECKING:
     from wgd.kinds.nftables import Dropped
@@ -28,7 +28,7 @@ DNS_PATIENCE = 5.0
 """Seconds to wait for names of endpoints; a peer without an address is reported and left to wait."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Machine:
     """One network namespace and the directories that say how it should be."""
 
@@ -71,7 +71,7 @@ class Machine:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sight:
     """The files, what was observed, what would have to change, and the status value."""
 

@@ -15,9 +15,10 @@ from wgd.config.decode import Decoded, Files
 from wgd.config.document import Config
 from wgd.config.names import Part, claim
 from wgd.errors import Problem, Severity
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     """What counts now.
 

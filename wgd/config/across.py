@@ -6,7 +6,6 @@ Each problem is reported once, at the interface later in the alphabet, and names
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 from wgd.config.document import IPInterface
@@ -14,9 +13,10 @@ from wgd.config.names import SHARED
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Footprint:
     """What an enabled interface occupies. `routes` holds the prefixes that lead into it, some twice."""
 

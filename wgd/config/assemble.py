@@ -26,9 +26,10 @@ from wgd.config.source import Placed
 from wgd.errors import Problem
 from wgd.model import Secret
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Assembled:
     """`interface` is None when something in it is broken beyond a value; `lacking`: it uses a name
     that a broken file may have defined; `own_key` is the public key of its private one."""

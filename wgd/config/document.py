@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 
 from wgd.model import Secret
 from wgd.prefixes import IPAddress, Prefix
+from wgd.values import value
 
 IPInterface = IPv4Interface | IPv6Interface
 
@@ -34,7 +35,7 @@ class Forwarding(enum.StrEnum):
     UNMANAGED = "unmanaged"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endpoint:
     """Where to start looking for a peer. `host` is an address (without brackets) or a DNS name."""
 
@@ -53,7 +54,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PortRange:
     """`tcp/80`, `udp/5000-5010`, or `icmp` (then first = last = 0; both ICMP versions)."""
 
@@ -67,7 +68,7 @@ class PortRange:
         return f"{self.protocol}/{self.first}" + (f"-{self.last}" if self.last != self.first else "")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peer:
     """One `[peers.NAME]`. `public_key` is 32 bytes; `persistent_keepalive` in seconds, 0 is off.
 
@@ -90,7 +91,7 @@ class Peer:
         return self.enabled and (self.expires is None or self.expires.timestamp() > now)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Side:
     """One side of a rule: the words as written, in order.
 
@@ -108,7 +109,7 @@ class Side:
         return ", ".join(self.words)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Forward:
     """One `[[forward]]`: `source` may open flows to `target`, on `ports` (empty: everything).
 
@@ -130,7 +131,7 @@ class Forward:
         return f"{self.source} → {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Input:
     """One `[[input]]`: `source`, behind the interface, may open flows to this machine itself, on `ports`
     (empty: everything)."""
@@ -146,7 +147,7 @@ class Input:
         return f"{self.source} → this machine"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Masquerade:
     """One `[[masquerade]]`: what came in from the interface and leaves by device `out` towards `target`.
     `snat`: the address it gets; None: that of the device."""
@@ -167,7 +168,7 @@ class Opens(enum.StrEnum):
     IPTABLES_FORWARD = "iptables-forward"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Interface:
     """One `/etc/wgd/NAME.toml` with its drop-ins.
 
@@ -212,7 +213,7 @@ class Interface:
 MTU_AUTO = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Config:
     """All interfaces by name. `held` interfaces are claimed by a file that cannot be used and has no
     accepted copy: nothing of theirs may be touched.

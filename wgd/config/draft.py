@@ -6,19 +6,20 @@ A draft depends on nothing but its file's bytes. Whatever was wrong in the file 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
 from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 from wgd.prefixes import IPAddress, Prefix
+from wgd.values import value
 
 Words = tuple[Placed[Prefix | str], ...]
 """CIDRs, and names still to be looked up."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InterfaceDraft:
     """One `[interface]`, `sound` when nothing in it was wrong. `private_key_file` None: the default."""
 
@@ -40,7 +41,7 @@ class InterfaceDraft:
     foreign: Opens | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NetworkDraft:
     """One line of `[networks]`; `ranges` empty when it is wrong."""
 
@@ -49,7 +50,7 @@ class NetworkDraft:
     ranges: tuple[Prefix, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerDraft:
     """One `[peers.NAME]`; `sound` when nothing in it was wrong."""
 
@@ -66,7 +67,7 @@ class PeerDraft:
     expires: datetime.datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForwardDraft:
     """One `[[forward]]`."""
 
@@ -78,7 +79,7 @@ class ForwardDraft:
     outgoing: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class InputDraft:
     """One `[[input]]`."""
 
@@ -87,7 +88,7 @@ class InputDraft:
     ports: tuple[PortRange, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MasqueradeDraft:
     """One `[[masquerade]]`."""
 
@@ -97,7 +98,7 @@ class MasqueradeDraft:
     snat: IPAddress | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Draft:
     """One file. `readable` is False when it was no TOML at all, so that any name may have stood in it.
     `confirm_required`: whether each save is to be on trial (`wgd.trial`); of wgd.toml only.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wgd.config.source import Source
+from wgd.values import value
 
 ARRAYS = ("forward", "input", "masquerade")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Shift:
     """Lines from `first` on were written anew; those from `end` on stand `by` lines further on."""
 
@@ -20,7 +20,7 @@ class Shift:
     by: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Layout:
     """The preamble, the pieces after it, each with its source, and the initials of their `sections`."""
 

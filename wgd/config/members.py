@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from wgd.config.document import Endpoint, Forward, Input, Masquerade, Peer, Role
 from wgd.config.draft import ForwardDraft, InputDraft, InterfaceDraft, MasqueradeDraft, PeerDraft
@@ -12,6 +11,7 @@ from wgd.config.resolve import Names
 from wgd.config.source import Where
 from wgd.errors import Problem
 from wgd.model import Secret
+from wgd.values import value
 
 ReadKey = Callable[[str, bool], Secret]
 """(file name as in the TOML, whether it is a private key) → the key; raises `KeyFileError`."""
@@ -22,7 +22,7 @@ def counts(peer: PeerDraft, now: float) -> bool:
     return peer.enabled and (peer.expires is None or peer.expires.timestamp() > now)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Members:
     """What peers and rules depend on. What is wrong with them is added to `problems`."""
 

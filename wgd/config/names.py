@@ -8,10 +8,10 @@ from __future__ import annotations
 import enum
 import functools
 import re
-from dataclasses import dataclass
 
 from wgd.config.document import ANY, INTERNET
 from wgd.config.wording import quoted
+from wgd.values import value
 
 SHARED = "wgd.toml"
 """The file whose networks all interfaces share."""
@@ -36,7 +36,7 @@ class Part(enum.Enum):
     """The drop-in directory itself; it stands among the files only when it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claim:
     """Which interface a file speaks for (none: the shared file), and as what."""
 

@@ -6,12 +6,12 @@ A `Where` points at a key and turns into a `Problem`; lines are looked up only w
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from wgd.config.locate import KeyPath, locate
 from wgd.config.wording import dotted
 from wgd.errors import Problem, Severity
+from wgd.values import value
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Source:
         return self._lines[path] + self.first - 1 if path else 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Where:
     """A key in a file; `path` leads to it from the source's `head`."""
 

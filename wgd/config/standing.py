@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
@@ -21,12 +21,13 @@ from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
 from wgd.listing import touched
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Edit:
     """One file before and after; a file that is not there is empty."""
 
@@ -34,7 +35,7 @@ class Edit:
     now: Draft
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Edited:
     """The interface after an edit, the problems that went and those that came, and the peers that came with
     the prefixes that they route."""
@@ -46,7 +47,7 @@ class Edited:
     routes: tuple[Prefix, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Swap(Generic[T]):
     """From `at` on, some members of a sequence were replaced; `gone` and `come` are in only one of both."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from wgd.kinds.link import Link
 from wgd.kinds.peer import Peer
 from wgd.output.peer_report import in_base64
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 
 class Owner(NamedTuple):
@@ -28,7 +28,7 @@ class Owner(NamedTuple):
     prefix: Prefix
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leg:
     """`way`: where the kernel leads. By the files: `interface` and `owner` (None: nobody, or elsewhere). In
     the kernel: `device`, the WireGuard interface that is concerned ("": none), `have`, the owner's peer

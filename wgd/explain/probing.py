@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from errno import ECONNREFUSED, errorcode
 
 from wgd.config.document import PortRange
@@ -13,13 +12,14 @@ from wgd.explain.sight import IPAddress
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.peer import Peer
 from wgd.output.terminal import size
+from wgd.values import value
 
 PROBE = "probe"
 NO_WAY, CIRCLES, FORBIDDEN = "knows no way", "went in circles", "not allowed"
 """What errors of ICMP mean."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heard:
     """What came back: nothing, an answer `by` somebody, an ICMP `error` (one of the above) by somebody, or an
     `errno` of our own kernel."""
@@ -33,7 +33,7 @@ class Heard:
         return self.by is not None and not self.error
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """What was sent to the leg's address: something small (`first`), and an echo as long as the tunnel is
     wide (`full`; None: not tried, after the first was lost). `knocked`: what the endpoint's port said to a

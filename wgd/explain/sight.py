@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 
 from wgd.config.document import Config, PortRange
 from wgd.firewalls.walk import Ruleset
 from wgd.model import State
+from wgd.values import value
 
 IPAddress = IPv4Address | IPv6Address
 
 UNICAST, LOCAL = "unicast", "local"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lookup:
     """A question for the kernel's routing. With `incoming`, a device, it is about a packet from `source` that
     came in there and is to go on; `mark` as on WireGuard's own packets."""
@@ -26,7 +27,7 @@ class Lookup:
     source: IPAddress | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Way:
     """The kernel's answer. `kind` is UNICAST, LOCAL (this machine itself) or another sort of route; `source`
     is what a packet from here would say; `mtu` the route's own, 0 for none. `errno`: no packet goes there."""
@@ -44,7 +45,7 @@ class Way:
         return not self.errno and self.kind == UNICAST
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Asked:
     """About packets to `address`; of this machine itself, or (`source`) those that come from there. `port`
     None: whichever."""
@@ -54,7 +55,7 @@ class Asked:
     port: PortRange | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sight:
     """One look at the machine. `route` answers questions about routing; `filters`: device ("all" too) → its
     rp_filter; `ruleset`: the rules of other firewalls. `unseen`: kinds of objects that could not be read.

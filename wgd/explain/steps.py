@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from wgd.values import value
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ class Mark(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mend:
     """What to do. `lines` are to be typed: TOML if `file` names where, else commands. `host` is the peer on
     whose machine; "" is this one."""
@@ -29,7 +30,7 @@ class Mend:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """Why a packet does not get by; or, not `certain`, why nobody here can know."""
 
@@ -38,7 +39,7 @@ class Finding:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """`name` of the step, `diagnosis` the name of what was found, "" for nothing."""
 
@@ -52,7 +53,7 @@ class Step:
 Diagnosis = Callable[[T], Finding | None]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stage(Generic[T]):
     """One step to be taken. The first of its `diagnoses` that finds something is what it says; if none does,
     `right` tells the fact by which all is well (None: there is no such step on this way). `reads`: kinds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -13,6 +12,7 @@ from wgd.firewalls.packets import Among, Packets
 from wgd.firewalls.walk import Chain, Does, Ending, Ruleset
 from wgd.firewalls.xtables import LEGACY
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 FEW = 4
 """More addresses than this on one side are left out of a command: wgd's own rules still look at them."""
@@ -20,7 +20,7 @@ POLICY_NAME = 17
 """Characters that the name of a policy of firewalld may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opening:
     """What another firewall shall let pass: `packets`, of these `ports` (None: of any protocol). `forth` and
     `back`: whether it drops new connections, and what comes back of them."""
@@ -236,7 +236,7 @@ def _rich_rules(opening: Opening) -> Iterator[str]:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Zones:
     """firewalld's zones, as the chain that tells them apart shows them."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wgd import prefixes
@@ -15,6 +14,7 @@ from wgd.firewalls.packets import PORTS, Among, Match, Undecided, Within
 from wgd.firewalls.walk import Chain, Does, Key, Rule
 from wgd.firewalls.words import words
 from wgd.prefixes import Ranges
+from wgd.values import value
 
 Listed = Mapping[str, Any]
 """One object of a listing, or one expression in it."""
@@ -140,7 +140,7 @@ def target(name: str) -> tuple[Does, str]:
     return {"REJECT": Does.DROP, "DROP": Does.DROP, "ACCEPT": Does.ACCEPT}.get(name, Does.UNKNOWN), ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Reading:
     """Reads the matches of one table, whose named sets they may ask."""
 

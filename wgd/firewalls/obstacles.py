@@ -6,7 +6,7 @@ Asked is once for what differs in nothing but addresses on one side, so that it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -23,12 +23,13 @@ from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Does, Ending, Ruleset, endings
 from wgd.model import State
 from wgd.prefixes import Prefix, Ranges
+from wgd.values import value
 
 MANY = 200
 """So many questions are asked; pairs of addresses could be thousands, and those after them fare alike."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Obstacle:
     """Another firewall drops what wgd permits; or (not `certain`) it cannot be told whether it does.
 
@@ -57,7 +58,7 @@ class Obstacle:
         return "drops" if self.certain else "may drop"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """Packets that have to pass the chains at `hook`; `ports` as the rule says (None: anything)."""
 

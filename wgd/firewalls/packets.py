@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from wgd import prefixes
 from wgd.prefixes import Ranges
+from wgd.values import value
 
 PORTS: Ranges = ((0, 65535),)
 NEW, ESTABLISHED = "new", "established"
@@ -17,7 +18,7 @@ ICMP = {4: "icmp", 6: "ipv6-icmp"}
 """What the protocol is called, by IP version."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Packets:
     """Packets of one connection each, as another firewall meets them after wgd permitted them.
 
@@ -64,7 +65,7 @@ class Packets:
         return str(getattr(self, trait))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Among:
     """Matches packets whose trait is one of these words; with a `*` it is any that begins like that."""
 
@@ -79,7 +80,7 @@ class Among:
         return found is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Within:
     """Matches packets whose `source`, `target`, `ports` or `source_ports` lie in these ranges."""
 
@@ -102,7 +103,7 @@ class Within:
         return packets if left == have else replace(packets, **changed)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Undecided:
     """A condition that nothing here can decide."""
 
@@ -112,7 +113,7 @@ class Undecided:
 Match = Among | Within | Undecided
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parts:
     """What a list of matches makes of packets: `inside` meets all of them (None: nothing does), for certain
     unless some were `undecided`; `outside` fails one."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from wgd.firewalls.packets import Match, Packets, divide
+from wgd.values import value
 
 PARTS = 500
 """Into so many parts the packets may fall before the rest is called unknown."""
@@ -24,7 +25,7 @@ class Does(enum.StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rule:
     """`chain`: where a jump or goto leads; `text`: the rule as its own tool would list it."""
 
@@ -34,7 +35,7 @@ class Rule:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chain:
     """`hook` is "" for one that is only jumped to; `policy` then says nothing."""
 
@@ -54,7 +55,7 @@ Key = tuple[str, str, str]
 """A chain's family, table and name."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ruleset:
     """All chains of all tables but ours. `published`: ports of this host that are redirected to containers.
     `unreadable`: whose rules are in force too, and could not be read."""
@@ -74,7 +75,7 @@ class Ruleset:
         return (family, table, name) in self.chains
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Published:
     """A port of this host that is redirected (DNAT) to a container: `target` is its address, `port` there."""
 
@@ -84,7 +85,7 @@ class Published:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ending:
     """How packets end in one base chain: `does` is accept, drop or unknown. `by`: the rule's text, or "policy
     drop"; for unknown, the rule that could not be decided. `chain`: where that happened."""
@@ -96,7 +97,7 @@ class Ending:
     packets: Packets
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Frame:
     """Where to go on. `doubt` counts what was not certain on the way here: with none, a verdict is one."""
 
@@ -105,7 +106,7 @@ class _Frame:
     doubt: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Walker:
     """Packets, the `frames` they go on with from the last to the first, and what may have ended them."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from wgd.config import values
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Line
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 ALL_PORTS = "1-65535"
 
@@ -29,7 +30,7 @@ class Do(enum.Enum):
     NOTHING = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Act:
     """One act; two are equal if they do the same, wherever they stand. `version` None: both.
 

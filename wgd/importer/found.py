@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 from wgd.config.document import Endpoint, IPInterface
 from wgd.model import Secret
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 T = TypeVar("T", covariant=True)
 
@@ -22,7 +23,7 @@ def hidden(text: str) -> str:
     return _LIKE_A_KEY.sub("…", text)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line:
     """One line of a source, or (`number` 0) one fact that was observed, as `text`.
 
@@ -180,7 +181,7 @@ class Value(NamedTuple):
 Table = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class KeyFile:
     """A key file to write, by its name in the config directory."""
 
@@ -194,7 +195,7 @@ class KeyFile:
         return not self.file.endswith(".psk")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FoundPeer:
     """One `[peers.NAME]`."""
 
@@ -203,7 +204,7 @@ class FoundPeer:
     values: Table
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """One `IF.toml`, and what it leaves out."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from wgd.config import keys
 from wgd.config.source import Unfit
@@ -15,12 +14,13 @@ from wgd.kinds.link import DEFAULT_MTU, Link
 from wgd.kinds.peer import Peer
 from wgd.kinds.route import Route
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 _CONNECTED = 2
 """The protocol of the routes that come with addresses."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Seen:
     """What the kernel has of one interface: its link, its WireGuard side, its peers, addresses and routes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wgd import prefixes
 from wgd.config.document import ANY
@@ -13,6 +13,7 @@ from wgd.importer.acts import Act, Do
 from wgd.importer.found import Ledger, Line, Table, Toml, Value, hidden
 from wgd.importer.hooks import act, commands
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 Behind = Callable[[int], tuple[Prefix, ...]]
 """IP version → what lives behind the interface."""
@@ -23,7 +24,7 @@ ONLY_WHAT_IS_NAMED = "as soon as there is one [[forward]], nothing else passes"
 _PERMITS = (Do.FORWARD, Do.MASQUERADE)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hook:
     """A line of commands; `up`: it is run when the interface comes."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from wgd.config.document import Role
 from wgd.importer import lines, settle
@@ -13,9 +12,10 @@ from wgd.importer.live import Live, Seen
 from wgd.importer.networkd import Networkd
 from wgd.importer.quick import Quick
 from wgd.importer.rules import Rules
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Imported:
     """`lines` are all lines of the source; each that is not blank has an entry, or several for its parts."""
 

@@ -10,15 +10,15 @@ Deletes when: it carries the protocol, on a link of ours, and the file no longer
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.config.document import Config, IPInterface
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """An address with its prefix length on an interface. `protocol` 0: nobody said."""
 
@@ -27,7 +27,7 @@ class Address:
     protocol: int = OURS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AddressAdd(Op):
     """Give the interface the address."""
 
@@ -39,7 +39,7 @@ class AddressAdd(Op):
         return (f"ip address add {self.address} dev {self.interface} proto {OURS}",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AddressDelete(Op):
     """Take the address from the interface."""
 

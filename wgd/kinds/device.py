@@ -9,15 +9,16 @@ Deletes when: never by itself; it goes with its link.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from wgd.config.document import Config
 from wgd.model import Change, Op, Ref, Secret, Stage, State, Verb
 from wgd.protocols import Kind
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
     """`listen_port` None: whatever the kernel chose. `private_key` None: none is set."""
 
@@ -28,7 +29,7 @@ class Device:
     public_key: bytes = field(default=b"", compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DeviceSet(Op):
     """Set attributes of the device; None leaves one as it is."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.access.flows import door, guard
@@ -18,6 +17,7 @@ from wgd.config.document import MTU_AUTO, Config, Interface
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
+from wgd.values import value
 
 KERNEL = "wireguard"
 USERSPACE = "userspace wireguard"
@@ -27,7 +27,7 @@ OVERHEAD = 80
 LEAST_IPV6_MTU = 1280
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Link:
     """A network interface. `mtu` None: not managed. `kind` is `KERNEL`, `USERSPACE` (a TUN device with a
     WireGuard socket), or whatever else rtnetlink calls it. `up` is the administrative state.
@@ -46,7 +46,7 @@ class Link:
         return self.kind in (KERNEL, USERSPACE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LinkCreate(Op):
     """Make the interface, down; `userspace`: by starting a WireGuard process for it."""
 
@@ -62,7 +62,7 @@ class LinkCreate(Op):
         return (f"ip link add dev {self.name} group {OURS}{mtu} type wireguard",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LinkSet(Op):
     """Change attributes; None leaves one as it is."""
 
@@ -77,7 +77,7 @@ class LinkSet(Op):
         return (f"ip link set dev {self.name}{group}{mtu}",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LinkUp(Op):
     """Take the interface up."""
 
@@ -88,7 +88,7 @@ class LinkUp(Op):
         return (f"ip link set dev {self.name} up",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LinkDelete(Op):
     """Remove the interface, with all that hangs on it."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from wgd.access import rules
@@ -28,6 +27,7 @@ from wgd.kinds.sysctl import fenced, gated
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
+from wgd.values import value
 
 TABLE = "inet wgd"
 FORWARD = "type filter hook forward priority filter; policy accept;"
@@ -39,7 +39,7 @@ CLAMP = "type filter hook forward priority mangle; policy accept;"
 POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rule:
     """A rule: `digest` of its text, and, where it is wanted and not observed, the text in nft's language."""
 
@@ -47,7 +47,7 @@ class Rule:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Chain:
     """A chain of our table. `hook` is its declaration in nft's language ("" for a regular chain); `other`: it
     is no chain but a map or the like, by nft's word for it, which nobody but a stranger put there."""
@@ -65,7 +65,7 @@ class Dropped(NamedTuple):
     packets: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NftTransaction(Op):
     """Lines in nft's language that take effect together or not at all."""
 
@@ -76,7 +76,7 @@ class NftTransaction(Op):
         return tuple(f"nft '{line}'" for line in self.lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NftElements(Op):
     """Elements come into sets and go from them, together or not at all. In no language: before libnftables
     changes one element, it reads the whole set."""

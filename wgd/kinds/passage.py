@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import ClassVar
 
@@ -25,6 +25,7 @@ from wgd.firewalls.packets import ICMP
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.prefixes import Ranges
 from wgd.protocols import Kind
+from wgd.values import value
 
 MARKER = "wgd:"
 PROGRAMS = {4: "iptables", 6: "ip6tables"}
@@ -35,7 +36,7 @@ FEW = 4
 smallest network that holds them all: our own chain still looks at each packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passage:
     """A rule of ours in a chain of iptables: what `words` match is accepted."""
 
@@ -54,7 +55,7 @@ class Passage:
         return shlex.join((PROGRAMS[self.version], *self.arguments(verb)))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ForeignChain:
     """There is such a chain; never ours."""
 
@@ -65,7 +66,7 @@ class ForeignChain:
 Spec = Passage | ForeignChain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PassageInsert(Op):
     """Make it the first rule of its chain, unless it is in there."""
 
@@ -76,7 +77,7 @@ class PassageInsert(Op):
         return (self.passage.command("-I"),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PassageDelete(Op):
     """Delete it; gone already is as good."""
 
@@ -190,7 +191,7 @@ def _around(found: Ranges) -> tuple[int, int]:
     return first & ~host, first | host
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Way:
     """From device to device and from address to address, "" for any."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import ClassVar
@@ -25,9 +25,10 @@ from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, S
 from wgd.per_peer import PerPeer
 from wgd.prefixes import Prefix
 from wgd.protocols import Kind
+from wgd.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stripped:
     """An endpoint that was taken away, as text, and when, in seconds since the epoch."""
 
@@ -35,7 +36,7 @@ class Stripped:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peer:
     """One peer of a device.
 
@@ -62,7 +63,7 @@ class Peer:
     sent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerEdit:
     """What to change of one peer; None leaves a thing as it is.
 
@@ -89,7 +90,7 @@ NO_PRESHARED_KEY = Secret(bytes(32))
 _CONFIGURED = attrgetter("configured")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PeersSet(Op):
     """Apply the edits to one device, in order."""
 

@@ -9,7 +9,6 @@ Deletes when: it carries our mark and nothing asks for it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from wgd.access.chains import MARK
@@ -17,6 +16,7 @@ from wgd.config.document import Config
 from wgd.kinds.sysctl import gated
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
+from wgd.values import value
 
 OWN, OPENED = 119, 120
 """The priorities of rules about our interfaces, and about devices that forward because of us."""
@@ -29,7 +29,7 @@ def gate(interface: str) -> str:
     return f"{GATE}-{interface}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Policy:
     """What comes in by the device, is to be forwarded, and has no bit of `mask` in its mark, is dropped."""
 
@@ -39,7 +39,7 @@ class Policy:
     mask: int = MARK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PolicyAdd(Op):
     """Add the rule."""
 
@@ -50,7 +50,7 @@ class PolicyAdd(Op):
         return (f"ip -{self.policy.version} rule add {_words(self.policy)}",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PolicyDelete(Op):
     """Delete the rule; gone already is as good."""
 

@@ -10,7 +10,6 @@ Deletes when: it carries the protocol, in the main table, and no allowed IP asks
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
@@ -21,12 +20,13 @@ from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State, Verb
 from wgd.per_peer import PerPeer
 from wgd.prefixes import Prefix
 from wgd.protocols import Kind
+from wgd.values import value
 
 METRIC = {4: 0, 6: 1024}
 """What the kernel gives a route that names no metric."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Route:
     """A unicast route of the main table. `device` None: several next hops, or none (blackhole).
 
@@ -41,7 +41,7 @@ class Route:
     mtu: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RouteSet(Op):
     """Add the routes; `replace`: take the place of one with the same destination and metric."""
 
@@ -54,7 +54,7 @@ class RouteSet(Op):
         return Commands(partial(_command, verb), self.routes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RouteDelete(Op):
     """Delete the routes, only where protocol and device are still as given."""
 

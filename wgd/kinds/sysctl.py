@@ -11,7 +11,6 @@ Deletes when: it has a note and no rule needs it; then the original value return
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import ClassVar
 
@@ -19,11 +18,12 @@ from wgd.access.flows import FENCE, guard, ingress
 from wgd.config.document import Config
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
 from wgd.protocols import Kind
+from wgd.values import value
 
 ALL_IPV6 = "net/ipv6/conf/all/forwarding"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sysctl:
     """A network sysctl. `path` is relative to /proc/sys and written with slashes, since device names may
     contain dots. `original` is what it was before wgd raised it; None: wgd did not."""
@@ -38,7 +38,7 @@ class Sysctl:
         return self.path.split("/")[3]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SysctlSet(Op):
     """Write the value, and note what was there before unless there is a note already."""
 
@@ -50,7 +50,7 @@ class SysctlSet(Op):
         return (f"sysctl -w {self.path}={self.value}",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SysctlRestore(Op):
     """Write the original value back and drop the note."""
 

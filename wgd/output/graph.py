@@ -6,17 +6,17 @@ As text, as Mermaid, or as SVG; all three say the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from wgd.config.document import Config, Interface, Peer, Side
 from wgd.output.terminal import BOLD, DIM, GREEN, Page, width
 from wgd.prefixes import Prefix
+from wgd.values import value
 
 HERE = "this machine"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Member:
     """A peer: its addresses in the tunnel, what lies behind it, and what else is to be said of it."""
 
@@ -26,7 +26,7 @@ class Member:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrow:
     """Who may open connections to whom, and how."""
 
@@ -35,7 +35,7 @@ class Arrow:
     how: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Net:
     """One interface."""
 
@@ -177,7 +177,7 @@ _STYLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Box:
     """A text in a frame, by its row and the class of its looks."""
 

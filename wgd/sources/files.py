@@ -11,7 +11,7 @@ import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from wgd.config.accept import Settled, owners, settle
@@ -26,12 +26,13 @@ from wgd.errors import ConfigError, Problem, Severity
 from wgd.sources.store import Store
 from wgd.sources.trials import Trials
 from wgd.trial import Request, Trial, final, in_force
+from wgd.values import value
 
 GRACE = 5.0
 """Seconds that a file may be gone before it counts as deleted: a save can be remove and write."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Directories:
     """Where the files, this boot's notes and the longer memory live."""
 
@@ -40,7 +41,7 @@ class Directories:
     state: Path = Path("/var/lib/wgd")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Loaded:
     """What is in force, and what is wrong with the files as they are.
 
