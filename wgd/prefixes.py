@@ -5,9 +5,9 @@ A `Ranges` is a sorted tuple of disjoint, non-adjacent (first, last) integer pai
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from operator import itemgetter
 from typing import NamedTuple
@@ -16,6 +16,8 @@ IPAddress = IPv4Address | IPv6Address
 Ranges = tuple[tuple[int, int], ...]
 
 BITS = {4: 32, 6: 128}
+_NUMBER = "(0|[1-9][0-9]{0,2})"
+_IPV4 = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}\.{_NUMBER}/{_NUMBER}")
 _BYTES = {4: 4, 6: 16}
 
 
@@ -33,11 +35,11 @@ class Prefix(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Prefix:
         """From a CIDR without host bits; a bare address is that address alone. Raises ValueError."""
-        address, _, length = text.partition("/")
-        with suppress(ValueError):
-            packed = bytes(map(int, address.split(".")))
-            made = cls(4, int.from_bytes(packed, "big"), int(length))
-            if len(packed) == 4 and made.length <= 32 and str(made) == text and not made.first & made.open:
+        plain = _IPV4.fullmatch(text)
+        if plain:
+            one, two, three, four, length = map(int, plain.groups())
+            made = cls(4, one << 24 | two << 16 | three << 8 | four, length)
+            if max(one, two, three, four) <= 255 and length <= 32 and not made.first & made.open:
                 return made  # in a third of the time that `ipaddress` takes, which knows what else there is
         return cls.of(ip_network(text))
 

@@ -5,12 +5,12 @@ Each problem is reported once, at the interface later in the alphabet, and names
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from wgd.config.document import IPInterface
 from wgd.config.names import SHARED
-from wgd.config.source import Placed, Where
+from wgd.config.source import Array, Placed, Where
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
 from wgd.values import value
@@ -18,12 +18,14 @@ from wgd.values import value
 
 @value
 class Footprint:
-    """What an enabled interface occupies. `routes` holds the prefixes that lead into it, some twice."""
+    """What an enabled interface occupies. `routes` holds the prefixes that lead into it, some twice, and
+    `place` is where one of them stands first."""
 
     name: str
-    addresses: tuple[Placed[IPInterface], ...]
+    addresses: Array[IPInterface]
     listen_port: Placed[int] | None
-    routes: Sequence[Placed[Prefix]]
+    routes: Sequence[Prefix]
+    place: Callable[[Prefix], Where]
 
 
 def clashes(footprints: Sequence[Footprint]) -> Iterator[Problem]:
@@ -58,10 +60,10 @@ def _nested_addresses(first: Footprint, second: Footprint) -> Iterator[Problem]:
 
 def _same_routes(first: Footprint, second: Footprint) -> Iterator[Problem]:
     """One problem for all of them: a file copied for a second interface has thousands."""
-    theirs, own = ({network: where for network, where in reversed(one.routes)} for one in (first, second))
-    both = list(dict.fromkeys(network for network, _ in second.routes if network in theirs))
+    theirs = frozenset(first.routes)
+    both = [*dict.fromkeys(network for network in second.routes if network in theirs)]
     if both:
-        where, place = own[both[0]], theirs[both[0]]
+        where, place = second.place(both[0]), first.place(both[0])
         more = f" and {len(both) - 1} more networks lead" if both[1:] else " leads"
         message = f"{both[0]}{more} into {first.name} already ({place})"
         hint = "a network has one route: take it out of one of the two, or set routes = false on that peer"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 from wgd.config import overlap, x25519
 from wgd.config.across import Footprint
@@ -22,7 +24,7 @@ from wgd.config.draft import Draft, InterfaceDraft, PeerDraft
 from wgd.config.members import Members, ReadKey, counts
 from wgd.config.overlap import IPV6_MTU, Allowed
 from wgd.config.resolve import Names
-from wgd.config.source import Placed
+from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 from wgd.model import Secret
 from wgd.prefixes import Prefix
@@ -49,7 +51,11 @@ def assemble(
     """One interface out of its main file (the first draft), its drop-ins and wgd.toml."""
     main = drafts[0].interface
     problems: list[Problem] = []
-    own = tuple(Prefix.of(address.network) for address, _ in main.addresses) if main and main.sound else None
+    own = (
+        tuple(Prefix.of(address.network) for address in main.addresses.values)
+        if main and main.sound
+        else None
+    )
     names = Names(shared, drafts, own, problems)
     if main is None:
         for draft in drafts:
@@ -79,13 +85,21 @@ class _Assembly:
     members: Members
     problems: list[Problem]
     now: float
-    counting: list[PeerDraft] = field(init=False)
-    allowed: list[Allowed] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def counting(self) -> list[PeerDraft]:
+        return [peer for draft in self.drafts for peer in draft.peers if counts(peer, self.now)]
+
+    @cached_property
+    def prefixes(self) -> list[Prefix]:
+        """The allowed IPs of all that count."""
+        return [prefix for peer in self.counting for prefix in self.members.names.prefixes(peer)]
+
+    @cached_property
+    def allowed(self) -> list[Allowed]:
+        """The same, and where they stand: for who has something to say of one."""
         names = self.members.names
-        self.counting = [peer for draft in self.drafts for peer in draft.peers if counts(peer, self.now)]
-        self.allowed = [(peer, placed) for peer in self.counting for placed in names.allowed_ips(peer)]
+        return [(peer, placed) for peer in self.counting for placed in names.allowed_ips(peer)]
 
     def result(self) -> Assembled:
         members, drafts = self.members, self.drafts
@@ -118,7 +132,7 @@ class _Assembly:
         return Interface(
             name=self.name,
             private_key=private_key,
-            addresses=tuple(address for address, _ in main.addresses),
+            addresses=main.addresses.values,
             role=main.role,
             listen_port=main.listen_port,
             mtu=main.mtu,
@@ -148,13 +162,14 @@ class _Assembly:
         return self.members.key(file, True, where, hint)
 
     def _check_peers(self, own_key: bytes | None) -> None:
-        peers, allowed = self.counting, self.allowed
-        self.problems.extend(overlap.same_keys(peers, own_key))
-        self.problems.extend(overlap.same_prefixes(allowed))
-        self.problems.extend(overlap.nested_prefixes(allowed))
-        self.problems.extend(overlap.own_addresses(allowed, self.main.addresses))
-        if not self.main.fwmark:
-            self.problems.extend(overlap.loops(peers, allowed))
+        self.problems.extend(overlap.same_keys(self.counting, own_key))
+        if not overlap.disjoint(self.prefixes):
+            self.problems.extend(overlap.same_prefixes(self.allowed))
+            self.problems.extend(overlap.nested_prefixes(self.allowed))
+        if not {Prefix.alone(one.ip) for one in self.main.addresses.values}.isdisjoint(self.prefixes):
+            self.problems.extend(overlap.own_addresses(self.allowed, self.main.addresses))
+        if not self.main.fwmark and any(peer.endpoint for peer in self.counting):
+            self.problems.extend(overlap.loops(self.counting, self.allowed))
 
     def _check_addresses(self) -> Iterator[Problem]:
         for address, where in self.main.addresses:
@@ -200,23 +215,27 @@ class _Assembly:
             if place.value == INTERNET:
                 message = f'found "{INTERNET}", expected who is behind {self.name}'
                 yield place.where.error(message, f'name peers or networks, or write "{ANY}"')
-        bound = [(rule.where / "in", rule.incoming) for rule in forwards]
-        bound += [(rule.where / "out", rule.outgoing) for rule in forwards]
-        bound += [(rule.where / "out", rule.out) for rule in masquerades]
-        for where, device in bound:
-            if device == self.name:
-                message = f"is {self.name} itself, expected the device on the other side, such as eth0"
-                hint = f"delete it: what lives behind {self.name} is bound to {self.name} anyway"
-                yield where.error(message, hint)
+        own = [rule.where / "in" for rule in forwards if rule.incoming == self.name]
+        own += [rule.where / "out" for rule in forwards if rule.outgoing == self.name]
+        own += [rule.where / "out" for rule in masquerades if rule.out == self.name]
+        for where in own:
+            message = f"is {self.name} itself, expected the device on the other side, such as eth0"
+            hint = f"delete it: what lives behind {self.name} is bound to {self.name} anyway"
+            yield where.error(message, hint)
 
     def _footprint(self) -> Footprint | None:
         """What an enabled interface occupies: its addresses' networks and its peers' routes."""
         main = self.main
         if not main.enabled:
             return None
-        routes: list[Placed[Prefix]] = [
-            Placed(Prefix.of(address.network), where) for address, where in main.addresses
-        ]
-        routes += [placed for peer, placed in self.allowed if peer.routes]
+        own = [Prefix.of(address.network) for address in main.addresses.values]
+        routed = [peer for peer in self.counting if peer.routes]
+        routes = [*own, *(prefix for peer in routed for prefix in self.members.names.prefixes(peer))]
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None
-        return Footprint(self.name, main.addresses, port, routes)
+        return Footprint(self.name, main.addresses, port, routes, self._place)
+
+    def _place(self, route: Prefix) -> Where:
+        """Where a prefix that leads here stands first."""
+        own = (where for address, where in self.main.addresses if Prefix.of(address.network) == route)
+        theirs = (place for peer, (prefix, place) in self.allowed if peer.routes and prefix == route)
+        return next(chain(own, theirs))

@@ -10,12 +10,12 @@ from dataclasses import field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
-from wgd.config.source import Placed, Where
+from wgd.config.source import Array, Where
 from wgd.errors import Problem
 from wgd.prefixes import IPAddress, Prefix
 from wgd.values import value
 
-Words = tuple[Placed[Prefix | str], ...]
+Words = Array[Prefix | str]
 """CIDRs, and names still to be looked up."""
 
 
@@ -25,7 +25,7 @@ class InterfaceDraft:
 
     where: Where
     sound: bool
-    addresses: tuple[Placed[IPInterface], ...]
+    addresses: Array[IPInterface]
     role: Role
     listen_port: int | None
     private_key_file: str | None

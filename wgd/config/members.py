@@ -69,7 +69,7 @@ class Members:
             preshared_key = self.key(draft.preshared_key_file, False, where, hint)
         if draft.public_key is None:
             return None
-        allowed = tuple([network for network, _ in self.names.allowed_ips(draft)])
+        allowed = self.names.prefixes(draft)
         return Peer(
             name=draft.name,
             public_key=draft.public_key,

@@ -7,11 +7,12 @@ Only peers that count now are compared: neither disabled nor expired ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from wgd.config.document import IPInterface
 from wgd.config.draft import PeerDraft
 from wgd.config.names import SHARED
-from wgd.config.source import Placed, Where
+from wgd.config.source import Array, Placed, Where
 from wgd.config.wording import listed
 from wgd.errors import Problem
 from wgd.prefixes import BITS, Prefix
@@ -29,15 +30,24 @@ def same_keys(peers: Sequence[PeerDraft], own_key: bytes | None) -> Iterator[Pro
     for peer in peers:
         if peer.public_key is None:
             continue
-        where = peer.where / "public_key"
         if peer.public_key == own_key:
+            where = peer.where / "public_key"
             hint = "write the key of the other machine: what `wgd pubkey` prints there"
             yield where.error("is this interface's own public key, expected a peer's", hint)
         other = first.setdefault(peer.public_key, peer)
         if other is not peer:
+            where = peer.where / "public_key"
             message = f"is the public key of {other.name} too ({other.where / 'public_key'})"
             hint = "every machine has a key of its own; or set enabled = false on one of the two"
             yield where.error(message, hint, also=(other.where.file,))
+
+
+def disjoint(prefixes: Iterable[Prefix]) -> bool:
+    """Whether none of them covers another, or is there twice: then the next two have nothing to say."""
+    ordered = sorted(prefixes)
+    return not any(
+        one.version == other.version and one.last >= other.first for one, other in pairwise(ordered)
+    )
 
 
 def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
@@ -87,7 +97,7 @@ def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
         yield where.warning(message, "legal: the longest prefix wins; check that it is meant")
 
 
-def own_addresses(allowed: Iterable[Allowed], addresses: Sequence[Placed[IPInterface]]) -> Iterator[Problem]:
+def own_addresses(allowed: Iterable[Allowed], addresses: Array[IPInterface]) -> Iterator[Problem]:
     """An address of this machine as a peer's."""
     own: dict[tuple[int, int], Where] = {
         (address.version, int(address.ip)): place for address, place in addresses

@@ -79,13 +79,13 @@ def is_preamble(piece: str) -> bool:
 def read(piece: str) -> Part | None:
     """The table that a piece is by itself; None if it is not plainly one."""
     opening = _OPENING.match(piece)
-    if opening is None or _ELSEWHERE.search(piece):
+    if opening is None:
         return None
     *names, table, array = opening.groups()
     section = table or array or "peers"
     name = next((name for name in names if name is not None), "")
     content = _plain(piece, opening.end())
-    if content is None:
+    if content is None and not _ELSEWHERE.search(piece):
         path = (section,) if table else (section, 0) if array else (section, name)
         content = _toml(f"[{piece}\n", path)
     return None if content is None else Part(section, name, content)

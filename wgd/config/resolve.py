@@ -13,7 +13,7 @@ from typing import cast
 from wgd.config.document import ANY, INTERNET, Side
 from wgd.config.draft import Draft, NetworkDraft, PeerDraft, Words
 from wgd.config.names import SHARED
-from wgd.config.source import Placed, Where
+from wgd.config.source import Array, Placed, Where
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
@@ -64,7 +64,7 @@ class Names:
         self._spelt_out.pop((peer.where.file, peer.name), None)
 
     def _spell_out(self, peer: PeerDraft) -> None:
-        if any(isinstance(word, str) for word, _ in peer.allowed_ips):
+        if any(isinstance(word, str) for word in peer.allowed_ips.values):
             self._spelt_out[peer.where.file, peer.name] = tuple(self._ranges(peer.allowed_ips))
 
     def _add(self, named: Named) -> None:
@@ -74,10 +74,17 @@ class Names:
             hint = "peers and networks share their names: give one of the two another"
             self._problems.append(named.where.error(message, hint, also=(first.where.file,)))
 
-    def allowed_ips(self, peer: PeerDraft) -> tuple[Placed[Prefix], ...]:
+    def allowed_ips(self, peer: PeerDraft) -> Iterable[Placed[Prefix]]:
         """A peer's allowed IPs, network names replaced by their ranges."""
-        spelt_out = self._spelt_out.get((peer.where.file, peer.name))
-        return cast("tuple[Placed[Prefix], ...]", peer.allowed_ips) if spelt_out is None else spelt_out
+        spelt_out = self._spelt_out.get((peer.where.file, peer.name)) if self._spelt_out else None
+        return cast("Array[Prefix]", peer.allowed_ips) if spelt_out is None else spelt_out
+
+    def prefixes(self, peer: PeerDraft) -> tuple[Prefix, ...]:
+        """The same without their places."""
+        spelt_out = self._spelt_out.get((peer.where.file, peer.name)) if self._spelt_out else None
+        if spelt_out is not None:
+            return tuple([prefix for prefix, _ in spelt_out])
+        return cast("tuple[Prefix, ...]", peer.allowed_ips.values)
 
     def networks(self) -> dict[str, tuple[Prefix, ...]]:
         """Every network by name."""
@@ -85,7 +92,9 @@ class Names:
 
     def side(self, words: Words) -> Side:
         """One side of a rule."""
-        texts = tuple(str(word) for word, _ in words)
+        if not any(isinstance(word, str) for word in words.values):
+            return _addresses(cast("tuple[Prefix, ...]", words.values))
+        texts = tuple(map(str, words.values))
         ranges: list[Prefix] = []
         peers: list[str] = []
         for word, where in words:
@@ -151,6 +160,12 @@ class Names:
         elif isinstance(named, NetworkDraft) and not named.ranges:
             self.lacking = True
         return named
+
+
+@lru_cache(maxsize=256)
+def _addresses(words: tuple[Prefix, ...]) -> Side:
+    """A side that names nobody."""
+    return Side(tuple(map(str, words)), tuple(dict.fromkeys(words)))
 
 
 @lru_cache(maxsize=256)

@@ -14,13 +14,11 @@ from wgd.config.draft import (
     Words,
 )
 from wgd.config.names import name_fault
-from wgd.config.source import Placed, Where
+from wgd.config.source import Array, Where
 from wgd.config.table import Table
 from wgd.config.vocabulary import Section
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
-
-Addresses = tuple[Placed[IPInterface], ...]
 
 _ADDRESSES = '["172.27.0.1/16"]'
 _ALLOWED_IPS = '["172.27.0.2/32"]'
@@ -72,7 +70,7 @@ def interface(table: Table) -> InterfaceDraft:
     )
 
 
-def _no_address_twice(table: Table, own: Addresses) -> None:
+def _no_address_twice(table: Table, own: Array[IPInterface]) -> None:
     seen: set[object] = set()
     for address, where in own:
         if address.ip in seen:
@@ -95,9 +93,7 @@ def _network(table: Table, name: str, value: object) -> NetworkDraft:
         ranges: tuple[Prefix, ...] = (one,) if one else ()
     else:
         hint = "a network needs an address range"
-        ranges = tuple(
-            range_ for range_, _ in table.filled(name, addresses.network, '["10.11.12.0/24"]', hint)
-        )
+        ranges = table.filled(name, addresses.network, '["10.11.12.0/24"]', hint).values
     return NetworkDraft(name, where, ranges if table.sound else ())
 
 
@@ -140,7 +136,7 @@ def forward(table: Table) -> ForwardDraft:
         where=table.where,
         source=_side(table, "from", "who may open connections"),
         target=_side(table, "to", "where connections may go"),
-        ports=tuple(port for port, _ in _filled_if_there(table, "ports", ports)),
+        ports=_ports(table, ports),
         incoming=table.optional("in", values.device),
         outgoing=table.optional("out", values.device),
     )
@@ -151,13 +147,13 @@ def forward(table: Table) -> ForwardDraft:
 def inputs(table: Table) -> InputDraft:
     """`[[input]]`."""
     source = _side(table, "from", "who may open connections to this machine")
-    ports = _filled_if_there(table, "ports", "to allow everything, leave ports out")
+    ports = _ports(table, "to allow everything, leave ports out")
     table.close(Section.INPUT)
-    return InputDraft(table.where, source, tuple(port for port, _ in ports))
+    return InputDraft(table.where, source, ports)
 
 
-def _filled_if_there(table: Table, key: str, hint: str) -> tuple[Placed[PortRange], ...]:
-    return table.filled(key, values.port_range, _PORTS, hint) if key in table else ()
+def _ports(table: Table, hint: str) -> tuple[PortRange, ...]:
+    return table.filled("ports", values.port_range, _PORTS, hint).values if "ports" in table else ()
 
 
 def masquerade(table: Table) -> MasqueradeDraft:

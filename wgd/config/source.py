@@ -5,7 +5,7 @@ A `Where` points at a key and turns into a `Problem`; lines are looked up only w
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from wgd.config.locate import KeyPath, locate
@@ -77,11 +77,6 @@ class Where:
     def __truediv__(self, key: str | int) -> Where:
         return Where(self.source, (*self.path, key))
 
-    def element(self, key: str, index: int) -> Where:
-        """An element of an array in this table."""
-        path = self.path
-        return Where(self.source, (*path, key, index) if path else _shared_path(key, index))
-
     def __str__(self) -> str:
         line = self.source.line(self.path)
         return f"{self.file}:{line}" if line else self.file
@@ -97,14 +92,27 @@ class Where:
         return Problem(self.file, line, self.key, message, hint, Severity.WARNING)
 
 
-@functools.lru_cache(maxsize=64)
-def _shared_path(key: str, index: int) -> KeyPath:
-    """Ten thousand peers have their first allowed IP at the same path."""
-    return key, index
-
-
 class Placed(NamedTuple, Generic[T]):
     """A value and where it was written."""
 
     value: T
     where: Where
+
+
+@value
+class Array(Generic[T]):
+    """The `values` of the fitting elements of an array, at `key` of a table. Where each stands is worked out
+    for who asks. `indexes`: of the elements, if some were left out."""
+
+    values: tuple[T, ...]
+    table: Where
+    key: str
+    indexes: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Placed[T]]:
+        indexes = range(len(self.values)) if self.indexes is None else self.indexes
+        for one, index in zip(self.values, indexes, strict=True):
+            yield Placed(one, self.table / self.key / index)

@@ -120,8 +120,8 @@ class Standing:
         routes = tuple(one for peer in routing for one in self._prefixes(peer))
         return Edited(self.interface, before, problems, tuple(come), routes)
 
-    def _prefixes(self, peer: PeerDraft) -> list[Prefix]:
-        return [network for network, _ in self._members.names.allowed_ips(peer)]
+    def _prefixes(self, peer: PeerDraft) -> tuple[Prefix, ...]:
+        return self._members.names.prefixes(peer)
 
     def _alone(self, peers: Iterable[PeerDraft], now: float) -> tuple[Problem, ...]:
         """What is wrong with each of them by itself."""
@@ -155,7 +155,7 @@ class Standing:
         return not self._is_too_small_for(has)
 
     @staticmethod
-    def _is_new(item: tuple[PeerDraft, list[Prefix]], had: set[tuple[str, Prefix]]) -> bool:
+    def _is_new(item: tuple[PeerDraft, tuple[Prefix, ...]], had: set[tuple[str, Prefix]]) -> bool:
         peer, prefixes = item
         return any((peer.name, one) not in had for one in prefixes)
 
@@ -242,7 +242,7 @@ def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
         sides: tuple[Words, ...] = (rule.source, rule.target)
     else:
         sides = (rule.source if isinstance(rule, InputDraft) else rule.target,)
-    return (word for side in sides for word, _ in side if isinstance(word, str))
+    return (word for side in sides for word in side.values if isinstance(word, str))
 
 
 def _starts(sizes: Sequence[int], places: Sequence[int]) -> Iterator[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from wgd.config.source import Placed, Unfit, Where
+from wgd.config.source import Array, Unfit, Where
 from wgd.config.vocabulary import KEYS, Section, unknown
 from wgd.config.wording import found, quoted
 from wgd.errors import Problem
@@ -49,25 +49,31 @@ class Table:
             return None
         return self.optional(key, read)
 
-    def array(self, key: str, read: Reader[T], example: str) -> tuple[Placed[T], ...]:
-        """The fitting elements of an array, each with its place; () when the key is absent."""
+    def array(self, key: str, read: Reader[T], example: str) -> Array[T]:
+        """The fitting elements of an array; none when the key is absent."""
         if key not in self._content:
-            return ()
+            return Array((), self.where, key)
         value = self._content[key]
         if not isinstance(value, list):
             bracketed = f"write {key} = [{quoted(value)}]" if isinstance(value, str) else f"like {example}"
             self.error(self.where / key, f"found {found(value)}, expected an array", bracketed)
-            return ()
-        fits = []
-        for index, element in enumerate(value):
-            where = self.where.element(key, index)
-            try:
-                fits.append(Placed(read(element), where))
-            except Unfit as unfit:
-                self.error(where, unfit.message, unfit.hint)
-        return tuple(fits)
+            return Array((), self.where, key)
+        try:
+            return Array(tuple([read(element) for element in value]), self.where, key)
+        except Unfit:
+            return self._fitting(key, value, read)
 
-    def filled(self, key: str, read: Reader[T], example: str, hint: str) -> tuple[Placed[T], ...]:
+    def _fitting(self, key: str, elements: list[object], read: Reader[T]) -> Array[T]:
+        """Where some are unfit."""
+        fits = {}
+        for index, element in enumerate(elements):
+            try:
+                fits[index] = read(element)
+            except Unfit as unfit:
+                self.error(self.where / key / index, unfit.message, unfit.hint)
+        return Array(tuple(fits.values()), self.where, key, tuple(fits))
+
+    def filled(self, key: str, read: Reader[T], example: str, hint: str) -> Array[T]:
         """The elements of an array that must be there and hold at least one."""
         if key not in self._content:
             self.error(self.where, f"{key} is missing", f"{hint}, like {example}")
