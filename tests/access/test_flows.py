@@ -75,6 +75,11 @@ ONE_INTERFACE: tuple[tuple[str, Interface, list[str]], ...] = (
         [f"wg0 {ONE} → wg0 10.11.12.7/32"],
     ),
     (
+        "an IPv6 address is not the IPv4 address of the same number",
+        hub(words("spoke-1"), words("::ac1b:2/128")),
+        [],
+    ),
+    (
         "what no peer covers is where its route leads",
         hub(words("spoke-1"), words(ELSEWHERE)),
         [f"wg0 {ONE} → lan7 {ELSEWHERE}"],

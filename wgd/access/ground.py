@@ -8,10 +8,12 @@ by any device that wgd does not manage.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from wgd import prefixes
@@ -206,6 +208,22 @@ def live(wanted: Ranges, interface: str, here: Ground, named: Ways) -> tuple[Pla
     return tuple(
         Place(device, prefixes.networks(found[device], here.version)) for device in order if device in found
     )
+
+
+def home(one: Prefix, here: Ground) -> str | None:
+    """The interface behind which or in whose networks the whole prefix is; None: it is not that simple."""
+    if one.version != here.version:
+        return None
+    first, last = prefixes.span(one)
+    for ways in (here.behind, here.own):
+        for interface, addresses in ways.items():
+            at = bisect_left(addresses, first, key=_LAST)
+            if at < len(addresses) and addresses[at][0] <= last:
+                return interface if addresses[at][0] <= first and last <= addresses[at][1] else None
+    return None
+
+
+_LAST = itemgetter(1)
 
 
 def _take(left: Ranges, ways: Ways, found: dict[str | None, Ranges]) -> Ranges:

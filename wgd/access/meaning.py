@@ -77,26 +77,33 @@ class Ear:
         self._live = cache(self._find)
 
     def hear(self, rule: Forward) -> Said:
-        here, interface, words = self._here, self._interface, str(rule)
-        sides = ((rule.source, rule.incoming, False), (rule.target, rule.outgoing, True))
-        sources, targets = (self._places(*side) for side in sides)
-        found = tuple(
-            Flow(interface, here.version, source, target, rule.ports, words)
+        interface, version, words = self._interface, self._here.version, str(rule)
+        sources = self._places(rule.source, rule.incoming, is_target=False)
+        targets = self._places(rule.target, rule.outgoing, is_target=True)
+        found = [
+            Flow(interface, version, source, target, rule.ports, words)
             for source in sources
             for target in targets
             if interface in (source.device, target.device)
-        )
-        lost = tuple(
+        ]
+        lost = [
             Nowhere(interface, network, words)
-            for side, device, is_target in sides
+            for side, device, is_target in (
+                (rule.source, rule.incoming, False),
+                (rule.target, rule.outgoing, True),
+            )
+            if device is None
             for network in side.networks
-            if network.version == here.version and device is None
-            if not self._live((network,), False, None, is_target)
+            if network.version == version and not self._live((network,), False, None, is_target)
+        ]
+        devices = [place.device for flow in found for place in (flow.source, flow.target)]
+        loose = (
+            [flow for flow in found for place in (flow.source, flow.target) if place.device is None]
+            if None in devices
+            else ()
         )
-        ends = [(flow, place.device) for flow in found for place in (flow.source, flow.target)]
-        devices = tuple(device for _, device in ends if device is not None)
-        loose = tuple(flow for flow, device in ends if device is None)
-        return Said(found, lost, _bound(here.version, devices), loose)
+        bound = _bound(version, tuple([device for device in devices if device is not None]))
+        return Said(tuple(found), tuple(lost), bound, tuple(loose))
 
     def enter(self, rule: Input) -> Said:
         """Only what comes through the interface itself is asked."""
@@ -131,6 +138,8 @@ class Ear:
     def _find(
         self, networks: tuple[Prefix, ...], internet: bool, device: str | None, is_target: bool
     ) -> tuple[Place, ...]:
+        if len(networks) == 1 and not internet and (home := ground.home(networks[0], self._here)):
+            return (Place(home, networks),)
         places = self._at(self._addresses(networks, internet), device, is_target)
         # Mostly all that a rule names is in one place: then it is the same object.
         return tuple(replace(one, networks=networks) if one.networks == networks else one for one in places)

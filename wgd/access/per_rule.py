@@ -132,9 +132,9 @@ def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
     sides = rule.sides
     return _One(
         make(rule),
-        tuple(name for side in sides for name in side.peers),
-        tuple(prefixes.span(net) for side in sides for net in side.networks if net.version == version),
-        any(side.internet for side in sides),
+        tuple([name for side in sides for name in side.peers]),
+        tuple([prefixes.span(net) for side in sides for net in side.networks if net.version == version]),
+        any([side.internet for side in sides]),
     )
 
 

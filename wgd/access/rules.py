@@ -10,11 +10,9 @@ A set's name is told by the rest of its rule, so that it stays while its element
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -29,7 +27,6 @@ LONGEST = 64
 SORTS = ("from", "to", "pairs")
 """How a set's name begins, and what its elements are: sources, targets, or one of each."""
 _FAMILIES = {4: "ip", 6: "ip6"}
-_PACKED = attrgetter("packed")
 HOLE = " @ "
 """Where the name of its set belongs in a rule."""
 
@@ -47,8 +44,8 @@ class Part(NamedTuple):
 
     shares: str
     rule: str
-    sort: str
     type: str
+    sort: str
     elements: tuple[bytes, ...]
     flow: Flow
     ports: str
@@ -87,18 +84,25 @@ def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
     if not sort:
         return ()
     side = targets if sort == "to" else sources
-    elements = tuple(map(_PACKED, side))
+    elements = [net.packed for net in side]
     if sort == "pairs":
-        elements = tuple(one + other for one in elements for other in map(_PACKED, targets))
+        elements = [one + other.packed for one in elements for other in targets]
         type_ += PAIR + type_
     elif not side[0].single:
-        elements = tuple(net.packed + net.packed_last for net in side)
+        elements = [net.packed + net.packed_last for net in side]
         type_ += INTERVALS
     return tuple(
-        Part(sys.intern(f"{type_}: {rule}"), rule, sort, sys.intern(type_), elements, flow, ports)
-        for ports in port_texts(flow.ports, flow.version)
-        for rule in (rule_text(flow, ports, managed, sort),)
+        [
+            Part(*_shared(type_, rule_text(flow, ports, managed, sort)), sort, tuple(elements), flow, ports)
+            for ports in port_texts(flow.ports, flow.version)
+        ]
     )
+
+
+@lru_cache(maxsize=256)
+def _shared(type_: str, rule: str) -> tuple[str, str, str]:
+    """The beginning of a part, the same objects for all that share a rule."""
+    return f"{type_}: {rule}", rule, type_
 
 
 def _sort(sources: Sequence[Prefix], targets: Sequence[Prefix]) -> str:

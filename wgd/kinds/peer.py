@@ -271,7 +271,7 @@ def _edits(changes: Sequence[Change], now: float) -> Iterator[PeerEdit]:
         if change.after is None:
             continue
         edit = _edit(change.before, change.after, added, now)
-        if edit != PeerEdit(edit.public_key, name=edit.name, only_existing=True):
+        if change.before is None or edit != PeerEdit(edit.public_key, name=edit.name, only_existing=True):
             yield edit
     for change in changes:
         if change.after is None:
