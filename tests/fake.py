@@ -24,7 +24,7 @@ from wgd.kinds.policy import Policy, PolicyAdd, PolicyDelete
 from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import Sysctl, SysctlRestore, SysctlSet
 from wgd.model import OURS, Op, Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 BY_KERNEL = 2
 BY_HAND = 3
@@ -283,13 +283,17 @@ class FakeKernel:
             self._peers.pop(key, None)
             return
         for other, peer in self._peers.items():
-            if other[0] == interface and peer.allowed_ips.intersection(edit.add_allowed_ips):
-                self._peers[other] = replace(peer, allowed_ips=peer.allowed_ips - {*edit.add_allowed_ips})
-        have = self._peers.get(key, Peer(interface, edit.public_key, frozenset()))
+            if other[0] == interface and {*peer.allowed_ips}.intersection(edit.add_allowed_ips):
+                self._peers[other] = replace(
+                    peer, allowed_ips=ordered({*peer.allowed_ips}.difference(edit.add_allowed_ips))
+                )
+        have = self._peers.get(key, Peer(interface, edit.public_key, ()))
         keepalive = edit.persistent_keepalive
         self._peers[key] = replace(
             have,
-            allowed_ips=have.allowed_ips.union(edit.add_allowed_ips).difference(edit.remove_allowed_ips),
+            allowed_ips=ordered(
+                {*have.allowed_ips, *edit.add_allowed_ips}.difference(edit.remove_allowed_ips)
+            ),
             preshared_key=_preshared(edit.preshared_key, have.preshared_key),
             persistent_keepalive=have.persistent_keepalive if keepalive is None else keepalive,
             endpoint=_live(edit.endpoint or have.endpoint),

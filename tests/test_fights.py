@@ -12,8 +12,8 @@ from wgd.fights import FIRST, LONGEST, OFTEN, QUIET, WITHIN, Fights
 from wgd.model import Change, Ref
 from wgd.repairs import Repair
 
-ROUTE = Change(Ref("route", ("10.11.12.0/24", 0)), None, "wanted", "wg0", "10.11.12.0/24 dev wg0")
-OTHER = Change(Ref("route", ("10.0.0.0/8", 0)), None, "wanted", "wg0", "10.0.0.0/8 dev wg0")
+ROUTE = Change(Ref("route", ("10.11.12.0/24", 0)), None, "wanted", "wg0", lambda _: "10.11.12.0/24 dev wg0")
+OTHER = Change(Ref("route", ("10.0.0.0/8", 0)), None, "wanted", "wg0", lambda _: "10.0.0.0/8 dev wg0")
 
 
 def repaired(fights: Fights, *times: float, change: Change = ROUTE, who: str = "") -> int:

@@ -48,4 +48,4 @@ def _change(kind: NftablesKind, edit: SetEdit, seen: State) -> Change | None:
         return None
     want = NamedSet(edit.name, edit.type, have.elements.difference(edit.remove).union(edit.add))
     words = counted(len(have.elements), len(want.elements), len(edit.add), len(edit.remove))
-    return Change(kind.ref(want), have, want, kind.interface(want), kind.label(want), (("elements", *words),))
+    return Change(kind.ref(want), have, want, kind.interface(want), kind.label, (("elements", *words),))

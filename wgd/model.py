@@ -102,16 +102,20 @@ class Stage(enum.IntEnum):
 class Change:
     """One object that must become `after` (None: go away) and is `before` (None: absent).
 
-    `label` is what a person calls the object; `fields` says for an update what differs, as
-    (name, have, want) texts without secrets.
+    `called` makes of a spec what a person calls the object, `label`: of ten thousand, few are told. `fields`
+    says for an update what differs, as (name, have, want) texts without secrets.
     """
 
     ref: Ref
     before: Any
     after: Any
     interface: str | None
-    label: str
+    called: Callable[[Any], str] = field(compare=False, repr=False)
     fields: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.called(self.before if self.after is None else self.after)
 
     @property
     def verb(self) -> Verb:

@@ -205,7 +205,7 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
         spec = have.get(key)
         if spec is None:
             ref = Ref(kind.name, key)
-            found.changes.append(Change(ref, None, want, kind.interface(want), kind.label(want)))
+            found.changes.append(Change(ref, None, want, kind.interface(want), kind.label))
         elif differing := kind.differences(want, spec):
             _differs(kind, want, spec, differing, config, seen, found)
         else:
@@ -233,11 +233,11 @@ def _differs(
     seen: State,
     found: _Findings,
 ) -> None:
-    ref, interface, label = kind.ref(want), kind.interface(want), kind.label(want)
+    ref, interface = kind.ref(want), kind.interface(want)
     if why := kind.conflict(want, have, config, seen):
-        found.conflicts.append(Conflict(ref, interface, label, *why))
+        found.conflicts.append(Conflict(ref, interface, kind.label(want), *why))
     else:
-        found.changes.append(Change(ref, have, want, interface, label, differing))
+        found.changes.append(Change(ref, have, want, interface, kind.label, differing))
 
 
 def _unwanted(kind: Kind[Any], have: Any, config: Config, seen: State, found: _Findings) -> None:
@@ -245,7 +245,7 @@ def _unwanted(kind: Kind[Any], have: Any, config: Config, seen: State, found: _F
     if interface in config.held or (interface is None and config.held):
         return  # a file that cannot be read deletes nothing, and may need what belongs to the host
     if kind.owns(have, seen):
-        found.changes.append(Change(kind.ref(have), have, None, interface, kind.label(have)))
+        found.changes.append(Change(kind.ref(have), have, None, interface, kind.label))
     elif kind.foreign(have, config, seen):
         found.foreign.append(Foreign(kind.ref(have), interface, kind.label(have)))
 

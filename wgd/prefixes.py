@@ -111,6 +111,13 @@ class Prefix(NamedTuple):
         return f"{IPv6Address(self.first)}/{self.length}"
 
 
+def ordered(some: Iterable[Prefix]) -> tuple[Prefix, ...]:
+    """Each once, ascending: as good as a set to compare, and of a single one the very same tuple."""
+    if isinstance(some, tuple) and len(some) <= 1:
+        return some
+    return tuple(sorted({*some}))
+
+
 def everything(version: int) -> Ranges:
     """All addresses of an IP version."""
     return ((0, (1 << BITS[version]) - 1),)
@@ -124,7 +131,7 @@ def ranges(networks: Iterable[Prefix], version: int) -> Ranges:
 def span(network: Prefix) -> tuple[int, int]:
     """Its first address and its last."""
     version, first, length = network
-    return first, first | (1 << BITS[version] - length) - 1
+    return first, first | (1 << BITS[version] - length) - 1 if length < BITS[version] else first
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> Ranges:

@@ -240,7 +240,7 @@ def test_the_same_packets_pass_as_with_a_rule_for_each_flow(flows: list[Flow], s
     texts, sets = accepts("wg0", flows, MANAGED)
     rules = [Rule("", text) for text in (*(one.text for one in texts), "counter drop")]
     specs = [*sets, Chain("forward-wg0", FORWARD, tuple(rules))]
-    changes = [Change(kind.ref(spec), None, spec, "wg0", kind.label(spec)) for spec in specs]
+    changes = [Change(kind.ref(spec), None, spec, "wg0", kind.label) for spec in specs]
     for op in kind.ops(changes, State({})):
         kernel.run(op)
     for packet in some:

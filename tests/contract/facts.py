@@ -18,6 +18,7 @@ from wgd.kinds.route import Route, RouteDelete, RouteSet
 from wgd.kinds.sysctl import SysctlRestore, SysctlSet
 from wgd.model import OURS
 from wgd.nftset import SetEdit
+from wgd.prefixes import ordered
 
 FACTS: list[Scenario] = []
 
@@ -239,7 +240,7 @@ def peers_are_made_edited_and_removed(world: World) -> None:
         ),
     )
     made = world.peer("wg0", key("a"))
-    assert made.allowed_ips == frozenset(networks("172.27.0.2/32", "fd00::2/128"))
+    assert made.allowed_ips == ordered(networks("172.27.0.2/32", "fd00::2/128"))
     assert (made.preshared_key, made.persistent_keepalive) == (psk, 25)
     assert (made.endpoint, made.pushed) == (("198.51.100.15", 51820), "hub.example:51820")
     edit(world, PeerEdit(key("a"), preshared_key=NO_PRESHARED_KEY, persistent_keepalive=0))
@@ -256,8 +257,8 @@ def an_allowed_ip_moves_to_who_gets_it(world: World) -> None:
     prefixes = networks("172.27.0.2/32", "10.11.12.0/24")
     edit(world, PeerEdit(key("a"), add_allowed_ips=prefixes))
     edit(world, PeerEdit(key("b"), add_allowed_ips=prefixes[1:]))
-    assert world.peer("wg0", key("a")).allowed_ips == frozenset(prefixes[:1])
-    assert world.peer("wg0", key("b")).allowed_ips == frozenset(prefixes[1:])
+    assert world.peer("wg0", key("a")).allowed_ips == ordered(prefixes[:1])
+    assert world.peer("wg0", key("b")).allowed_ips == ordered(prefixes[1:])
 
 
 @fact
@@ -267,7 +268,7 @@ def what_a_removed_peer_took_is_nobodys(world: World) -> None:
     edit(world, PeerEdit(key("a"), add_allowed_ips=prefixes))
     edit(world, PeerEdit(key("b"), add_allowed_ips=prefixes[1:]), PeerEdit(key("b"), remove=True))
     assert set(world.peers("wg0")) == {key("a")}
-    assert world.peer("wg0", key("a")).allowed_ips == frozenset(prefixes[:1])
+    assert world.peer("wg0", key("a")).allowed_ips == ordered(prefixes[:1])
 
 
 @fact

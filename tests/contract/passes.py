@@ -29,6 +29,7 @@ from wgd.kinds.peer import PeerEdit, PeersSet
 from wgd.kinds.policy import OPENED, OWN
 from wgd.model import OURS, Ref, Verb
 from wgd.nftset import SetEdit
+from wgd.prefixes import ordered
 
 PASSES: list[Scenario] = []
 
@@ -111,7 +112,7 @@ def a_prefix_moves_and_goes(world: World) -> None:
     moved = replace(one, allowed_ips=networks("172.27.0.2/32", WEBCAMS))
     bare = replace(two, allowed_ips=networks("172.27.0.3/32"))
     world.reach(hub(peers=(moved, bare)))
-    assert world.peer("wg0", key("spoke-1")).allowed_ips == frozenset(moved.allowed_ips)
+    assert world.peer("wg0", key("spoke-1")).allowed_ips == ordered(moved.allowed_ips)
     assert world.routes("wg0")[WEBCAMS] == OURS
     world.reach(hub(peers=(one, bare), forwards=()))
     assert world.routes("wg0") == {"172.27.0.0/16": 2}

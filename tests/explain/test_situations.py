@@ -24,6 +24,7 @@ from wgd.explain.tunnel import INTERFACE
 from wgd.kinds.link import LinkSet
 from wgd.kinds.peer import Stripped
 from wgd.model import Secret
+from wgd.prefixes import ordered
 
 NAMED = Endpoint("hub.example.org", 51820)
 WEB = (PortRange("tcp", 80, 80),)
@@ -93,9 +94,9 @@ def peer_removed(here: Machine) -> None:
 
 def stolen(here: Machine) -> None:
     have = here.kernel._peers["wg0", key("spoke-2")]
-    here.change_peer("spoke-2", allowed_ips=have.allowed_ips - {network("10.11.12.0/24")})
+    here.change_peer("spoke-2", allowed_ips=ordered({*have.allowed_ips} - {network("10.11.12.0/24")}))
     first = here.kernel._peers["wg0", key("spoke-1")]
-    here.change_peer("spoke-1", allowed_ips=first.allowed_ips | {network("10.11.12.0/24")})
+    here.change_peer("spoke-1", allowed_ips=(*first.allowed_ips, network("10.11.12.0/24")))
 
 
 def overlapping(here: Machine) -> None:
@@ -196,7 +197,7 @@ def spoofed(here: Machine) -> None:
 
 
 def source_dropped(here: Machine) -> None:
-    here.change_peer("spoke-1", allowed_ips=frozenset())
+    here.change_peer("spoke-1", allowed_ips=())
 
 
 def strict_filter(here: Machine) -> None:

@@ -15,8 +15,8 @@ from wgd.firewalls.walk import Published, Ruleset
 from wgd.model import Change, Plan, Ref
 
 DOCKER = recorded("docker-28.save")
-CHAIN = Change(Ref("nftables", "forward-wg0"), None, "made", "wg0", "chain")
-LINK = Change(Ref("link", "wg0"), None, "made", "wg0", "wg0")
+CHAIN = Change(Ref("nftables", "forward-wg0"), None, "made", "wg0", lambda _: "chain")
+LINK = Change(Ref("link", "wg0"), None, "made", "wg0", lambda _: "wg0")
 FIRST = Plan((CHAIN,))
 TO_BOX = Forward(side("spoke-1", peers=("spoke-1",)), side("box", box=("172.17.0.2/32",)))
 

@@ -113,7 +113,7 @@ def bring_up(case: Case, name: str = "wg0") -> FakeKernel:
     for peer in peers:
         edit = _edit(peer)
         before = [have for have in kernel.dump("peer") if have.public_key == edit.public_key]  # type: ignore[attr-defined]
-        gone = before[0].allowed_ips - {*edit.add_allowed_ips} if before else ()  # type: ignore[attr-defined]
+        gone = {*before[0].allowed_ips} - {*edit.add_allowed_ips} if before else ()  # type: ignore[attr-defined]
         kernel.edit_peer(name, replace(edit, remove_allowed_ips=tuple(gone)))
     for word in _listed(settings.get("address", [])):
         kernel.add_address(name, ipaddress.ip_interface(word))

@@ -18,7 +18,7 @@ from wgd.kernel.netlink import U16, U32, U64, attribute, nest
 from wgd.kernel.peerdump import PeerDump
 from wgd.kinds.peer import Peer
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 PEERS, ALLOWED_IPS = 8, 9
 GENERIC = 4
@@ -56,7 +56,7 @@ V4 = attribute(4, pack("=H", socket.AF_INET) + b"\xca\x6c" + bytes([198, 51, 100
 SEEN = Peer(
     "wg0",
     KEY,
-    frozenset({Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::/64")}),
+    ordered({Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::/64")}),
     None,
     25,
     endpoint=("198.51.100.15", 51820),
@@ -93,9 +93,11 @@ def test_a_peer_split_over_entries_and_messages_is_one_peer() -> None:
     other = nest(0, *head(key=OTHER_KEY), allowed("10.1.0.0/16"))
     found = PeerDump("wg0").parse([dump(nest(0, *head(), *TAIL), more), dump(last, other), bytes(GENERIC)])
     assert [peer.public_key for peer in found] == [KEY, OTHER_KEY]
-    assert found[0].allowed_ips == SEEN.allowed_ips | {Prefix.parse("10.0.0.0/8"), Prefix.parse("fd01::/64")}
+    assert found[0].allowed_ips == ordered(
+        (*SEEN.allowed_ips, Prefix.parse("10.0.0.0/8"), Prefix.parse("fd01::/64"))
+    )
     assert found[0].received == 7
-    assert found[1].allowed_ips == {Prefix.parse("10.1.0.0/16")}
+    assert found[1].allowed_ips == (Prefix.parse("10.1.0.0/16"),)
 
 
 ENTRY = nest(0, *head(), *TAIL)
@@ -141,7 +143,7 @@ def test_an_edited_peer_is_read_anew_and_one_that_went_is_forgotten() -> None:
     reader = PeerDump("wg0")
     (before,) = reader.parse([dump(ENTRY)])
     (edited,) = reader.parse([dump(nest(0, *head(), V4, allowed("fd00::/64")))])
-    assert edited == replace(before, allowed_ips=frozenset({Prefix.parse("fd00::/64")}))
+    assert edited == replace(before, allowed_ips=ordered({Prefix.parse("fd00::/64")}))
     assert reader.parse([bytes(GENERIC)]) == []
     (again,) = reader.parse([dump(ENTRY)])
     assert again == before

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.configs import networks
 from wgd.endpoints import NOWHERE
 from wgd.errors import KernelError
 from wgd.kernel.uapi import (
@@ -23,7 +24,7 @@ from wgd.kernel.uapi import (
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 KEY, OTHER_KEY, PSK = b"k" * 32, b"o" * 32, b"p" * 32
 PRIVATE = bytes.fromhex("77076d0a7318a57d3c16c17251b26645a8d7aebe0b6ea2a7d8a6a0b5a1f0b068")
@@ -78,7 +79,7 @@ def test_peers() -> None:
     assert first == Peer(
         "wg0",
         KEY,
-        frozenset({Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::/64")}),
+        ordered({Prefix.parse("172.27.0.2/32"), Prefix.parse("fd00::/64")}),
         None,
         25,
         endpoint=("198.51.100.15", 51820),
@@ -86,7 +87,7 @@ def test_peers() -> None:
         received=7,
         sent=1 << 40,
     )
-    assert second == Peer("wg0", OTHER_KEY, frozenset(), Secret(PSK))
+    assert second == Peer("wg0", OTHER_KEY, (), Secret(PSK))
 
 
 def test_the_same_words_are_the_same_objects() -> None:
@@ -101,7 +102,7 @@ def test_the_same_words_are_the_same_objects() -> None:
     assert tunnel.peers[1] is peers[1]
     assert tunnel.peers[0].allowed_ips is peers[0].allowed_ips
     tunnel.take(said.replace("fd00::/64", "fd01::/64"))
-    assert tunnel.peers[0].allowed_ips == {Prefix.parse("172.27.0.2/32"), Prefix.parse("fd01::/64")}
+    assert tunnel.peers[0].allowed_ips == networks("172.27.0.2/32", "fd01::/64")
 
 
 ENDPOINTS = (

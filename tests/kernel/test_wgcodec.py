@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from socket import AF_INET6, inet_ntop
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from wgd.kernel.wgcodec import (
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 PEERS, PEER_FLAGS, ALLOWED_IPS = 8, 3, 9
 REMOVE_ME, UPDATE_ONLY = 1, 4
@@ -153,7 +154,7 @@ def test_a_peer_with_more_allowed_ips_than_fit_is_made_once_and_then_edited() ->
     assert all(set(other) == {1, PEER_FLAGS, ALLOWED_IPS} for other in others)
     assert all(U32.unpack(other[PEER_FLAGS])[0] == UPDATE_ONLY for other in others)
     (peer,) = PeerDump("wg0").parse(messages)
-    assert peer.allowed_ips == frozenset(prefixes)
+    assert peer.allowed_ips == ordered(prefixes)
 
 
 NETWORKS = st.one_of(
@@ -161,7 +162,11 @@ NETWORKS = st.one_of(
     st.integers(0, 2**16 - 1).map(lambda n: Prefix(4, n << 16, 16)),
     st.integers(0, 2**64 - 1).map(lambda n: Prefix(6, n << 64, 64)),
 )
-HOSTS = st.one_of(st.ip_addresses().map(str), st.none())
+HOSTS = st.one_of(
+    st.none(),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(lambda address: inet_ntop(AF_INET6, address.packed)),  # ::ffff:1.2.3.4
+)
 PEER_EDITS = st.builds(
     lambda key, psk, keepalive, host, prefixes: PeerEdit(
         key,
@@ -185,7 +190,7 @@ def test_what_is_written_is_read_again(edits: list[PeerEdit]) -> None:
         Peer(
             "wg0",
             edit.public_key,
-            frozenset(edit.add_allowed_ips),
+            ordered(edit.add_allowed_ips),
             None if edit.preshared_key == NO_PRESHARED_KEY else edit.preshared_key,
             edit.persistent_keepalive or 0,
             endpoint=edit.endpoint,

@@ -7,7 +7,7 @@ and a packet for a camera whose peer is gone out by the default route.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from wgd import prefixes
@@ -23,14 +23,20 @@ HERE = Place("")
 
 @value
 class Flow:
-    """New connections from `source` to `target` that a rule of `interface` permits, of one IP version."""
+    """New connections from `source` to `target` that a rule of `interface` permits, of one IP version. `rule`
+    is that rule, or what to call it."""
 
     interface: str
     version: int
     source: Place
     target: Place
     ports: tuple[PortRange, ...]
-    words: str
+    rule: Forward | Input | str
+
+    @property
+    def words(self) -> str:
+        """The rule as a person reads it."""
+        return str(self.rule)
 
 
 @value
@@ -74,20 +80,20 @@ class Ear:
 
     def __init__(self, interface: str, here: Ground) -> None:
         self._interface, self._here = interface, here
-        self._live = cache(self._find)
+        self._live = lru_cache(maxsize=256)(self._find)
 
     def hear(self, rule: Forward) -> Said:
-        interface, version, words = self._interface, self._here.version, str(rule)
+        interface, version = self._interface, self._here.version
         sources = self._places(rule.source, rule.incoming, is_target=False)
         targets = self._places(rule.target, rule.outgoing, is_target=True)
         found = [
-            Flow(interface, version, source, target, rule.ports, words)
+            Flow(interface, version, source, target, rule.ports, rule)
             for source in sources
             for target in targets
             if interface in (source.device, target.device)
         ]
         lost = [
-            Nowhere(interface, network, words)
+            Nowhere(interface, network, str(rule))
             for side, device, is_target in (
                 (rule.source, rule.incoming, False),
                 (rule.target, rule.outgoing, True),
@@ -109,7 +115,7 @@ class Ear:
         """Only what comes through the interface itself is asked."""
         here, interface, side = self._here, self._interface, rule.source
         found = tuple(
-            Flow(interface, here.version, place, HERE, rule.ports, str(rule))
+            Flow(interface, here.version, place, HERE, rule.ports, rule)
             for place in self._places(side, None, False)
             if place.device == interface
         )

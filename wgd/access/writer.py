@@ -197,5 +197,7 @@ def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def _words(part: Part) -> str:
+    if part.sort == "pairs":
+        return "many → many"
     source, _, target = part.flow.words.partition(" → ")
-    return {"from": f"many → {target}", "to": f"{source} → many", "pairs": "many → many"}[part.sort]
+    return f"many → {target}" if part.sort == "from" else f"{source} → many"

@@ -26,7 +26,7 @@ def _by(permitted: Sequence[Flow], side: str) -> list[Flow]:
         place: Place = getattr(flow, side)
         if place.networks:
             bare: dict[str, Any] = {side: replace(place, networks=())}
-            alike.setdefault(replace(flow, words="", **bare), []).append(flow)
+            alike.setdefault(replace(flow, rule="", **bare), []).append(flow)
         else:
             alike.setdefault(flow, []).append(flow)
     return [_together(same, side) for same in alike.values()]
@@ -38,7 +38,7 @@ def _together(same: Sequence[Flow], side: str) -> Flow:
         return first
     words = list(dict.fromkeys(flow.words for flow in same))
     said = words[0] if len(words) == 1 else f"{words[0]} and {len(words) - 1:,} more"
-    changed: dict[str, Any] = {side: all_of(same, side), "words": said}
+    changed: dict[str, Any] = {side: all_of(same, side), "rule": said}
     return replace(first, **changed)
 
 

@@ -33,7 +33,7 @@ from wgd.kernel.wgcodec import (
 )
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 _NO_PSK = NO_PRESHARED_KEY.reveal()
 _TIME = Struct("=qq")
@@ -210,9 +210,11 @@ def parse_endpoint(packed: bytes) -> SocketAddress | None:
     return socket.inet_ntop(socket.AF_INET6, packed[8:24]), port
 
 
-def _all_allowed_ips(has: Mapping[int, bytes], more: Iterable[bytes]) -> frozenset[Prefix]:
+def _all_allowed_ips(has: Mapping[int, bytes], more: Iterable[bytes]) -> tuple[Prefix, ...]:
     lists = [has, *map(attributes, more)]
-    return frozenset(prefix for one in lists for prefix in _allowed_ips(one.get(PEER_ALLOWED_IPS, b"")))
+    return ordered(
+        tuple([prefix for one in lists for prefix in _allowed_ips(one.get(PEER_ALLOWED_IPS, b""))])
+    )
 
 
 def _allowed_ips(packed: bytes) -> list[Prefix]:

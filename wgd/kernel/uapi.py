@@ -24,7 +24,7 @@ from wgd.kernel.netlink import refusals
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import NO_PRESHARED_KEY, Peer, PeerEdit
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 
 SOCKETS = Path("/run/wireguard")
 _CREDENTIALS = Struct("=iII")  # process, user, group
@@ -177,8 +177,8 @@ def _peer(interface: str, text: str, before: _Known | None) -> _Known:
     return _Known(text, allowed, peer)
 
 
-def _networks(allowed: str) -> frozenset[Prefix]:
-    return frozenset(map(Prefix.parse, allowed.replace("allowed_ip=", "").split()))
+def _networks(allowed: str) -> tuple[Prefix, ...]:
+    return ordered(map(Prefix.parse, allowed.replace("allowed_ip=", "").split()))
 
 
 def parse_endpoint(text: str) -> SocketAddress | None:

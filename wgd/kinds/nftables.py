@@ -158,8 +158,8 @@ class NftablesKind(Kind[Spec]):
                 continue
             if [field for field, _, _ in differing] != ["elements"]:
                 return None
-            ref, interface, label = self.ref(want), self.interface(want), self.label(want)
-            found.append(Change(ref, have[key], want, interface, label, differing))
+            ref, interface = self.ref(want), self.interface(want)
+            found.append(Change(ref, have[key], want, interface, self.label, differing))
         return found
 
     def owns(self, have: Spec, seen: State) -> bool:

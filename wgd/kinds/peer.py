@@ -23,7 +23,7 @@ from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stal
 from wgd.kinds.route import Route, lookup
 from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, State
 from wgd.per_peer import PerPeer
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, ordered
 from wgd.protocols import Kind
 from wgd.values import value
 
@@ -44,12 +44,12 @@ class Peer:
     the text it comes from, `lost` whether it is to replace a live one. Observed: `endpoint` is the live one,
     `pushed` the configured text that wgd last set (this boot), `stripped` the endpoint it had until wgd took
     it away, `last_handshake` seconds since the epoch (0: never), `received`/`sent` bytes. `allowed_ips` has
-    each prefix once.
+    each prefix once, ascending.
     """
 
     interface: str
     public_key: bytes
-    allowed_ips: frozenset[Prefix]
+    allowed_ips: tuple[Prefix, ...]
     preshared_key: Secret | None = None
     persistent_keepalive: int = 0
     name: str = ""
@@ -197,7 +197,7 @@ def _plain(interface: str) -> Callable[[ConfiguredPeer], tuple[Peer]]:
 
     def plain(peer: ConfiguredPeer) -> tuple[Peer]:
         configured = str(peer.endpoint) if peer.endpoint else None
-        prefixes, keepalive = frozenset(peer.allowed_ips), peer.persistent_keepalive
+        prefixes, keepalive = ordered(peer.allowed_ips), peer.persistent_keepalive
         return (
             Peer(
                 interface,
@@ -279,7 +279,7 @@ def _edits(changes: Sequence[Change], now: float) -> Iterator[PeerEdit]:
 
 
 def _edit(have: Peer | None, want: Peer, added: Container[Prefix], now: float) -> PeerEdit:
-    old = have or Peer(want.interface, want.public_key, frozenset())
+    old = have or Peer(want.interface, want.public_key, ())
     push = pushes_endpoint(want, old)
     psk = want.preshared_key or NO_PRESHARED_KEY
     keepalive = want.persistent_keepalive
@@ -293,17 +293,17 @@ def _edit(have: Peer | None, want: Peer, added: Container[Prefix], now: float) -
         endpoint=want.endpoint if push else None,
         configured=want.configured if push or notes_endpoint(want, old) else None,
         stripped=Stripped(_endpoint(old.endpoint), now) if strips else None,
-        add_allowed_ips=_sorted(want.allowed_ips - old.allowed_ips),
-        remove_allowed_ips=_sorted(p for p in old.allowed_ips - want.allowed_ips if p not in added),
+        add_allowed_ips=_without(want.allowed_ips, old.allowed_ips),
+        remove_allowed_ips=tuple([p for p in _without(old.allowed_ips, want.allowed_ips) if p not in added]),
     )
 
 
-def _sorted(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
-    return tuple(sorted(prefixes))
+def _without(some: tuple[Prefix, ...], others: tuple[Prefix, ...]) -> tuple[Prefix, ...]:
+    return ordered({*some}.difference(others)) if others else some
 
 
 def _prefixes(prefixes: Iterable[Prefix]) -> str:
-    return ", ".join(map(str, _sorted(prefixes))) or "none"
+    return ", ".join(map(str, prefixes)) or "none"
 
 
 def _psk(key: Secret | None) -> str:

@@ -92,7 +92,7 @@ def _named(peer: ConfiguredPeer | None, have: Peer | None) -> dict[str, Any]:
     return {
         "name": peer.name if peer else None,
         "public_key": in_base64(source.public_key),
-        "allowed_ips": list(map(str, peer.allowed_ips if peer else sorted(source.allowed_ips, key=str))),
+        "allowed_ips": list(map(str, peer.allowed_ips if peer else source.allowed_ips)),
     }
 
 
