@@ -1,6 +1,6 @@
 # make demo      the mission's network, made by three wgd daemons before your eyes; nothing outside is touched
 # make test      all tests, on every kind of kernel that can be had here
-# make check     style, types and the tests that need no kernel
+# make check     style, types and the tests that need no kernel, with a quarter of make test's examples
 # make bench     what wgd and other tools cost with 10 to 50,000 peers (half an hour; BENCH_SIZES=10,100: a few minutes)
 # make bench-repair  how long a change by somebody else lasts until wgd has put it right
 # make bench-through  what a packet through the hub costs with the rules of 10 and of 10,000 peers (a minute)
@@ -26,7 +26,7 @@ demo: $(READY)
 test: $(READY)
 	@integration/prepare run test uml
 	@status=0; \
-	.venv/bin/pytest -v tests || status=1; \
+	.venv/bin/pytest -v --hypothesis-profile full tests || status=1; \
 	integration/run || status=1; \
 	exit $$status
 

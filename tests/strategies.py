@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -41,40 +42,54 @@ CROWDS = {
 """Networks of so many addresses that rules look into sets of them."""
 
 
-@st.composite
-def interfaces(draw: st.DrawFn, number: int) -> Interface:
+# Making a strategy takes longer than drawing from it: each is made once.
+_one = functools.cache(st.sampled_from)
+_truth = st.booleans()
+
+
+@functools.cache
+def _some(items: tuple[str, ...], least: int = 0, most: int | None = None) -> st.SearchStrategy[list[str]]:
+    return st.lists(_one(items), min_size=least, max_size=most, unique=True)
+
+
+@functools.cache
+def _rules(words: tuple[str, ...], names: tuple[str, ...], most: int) -> st.SearchStrategy[list[Forward]]:
+    return st.lists(_forward(words, names), max_size=most)
+
+
+@functools.cache
+def interfaces(number: int) -> st.SearchStrategy[Interface]:
     """wg0 or wg1, each with addresses of its own."""
-    own = draw(
-        st.lists(
-            st.sampled_from(
-                (
-                    f"172.2{number}.0.1/16",
-                    f"172.2{number}.0.9/16",
-                    f"10.{number}.0.1/24",
-                    f"fd00:{number}::1/64",
-                )
-            ),
-            min_size=1,
-            unique=True,
-        )
+    return _interfaces(number)
+
+
+@st.composite
+def _interfaces(draw: st.DrawFn, number: int) -> Interface:
+    addresses = (
+        f"172.2{number}.0.1/16",
+        f"172.2{number}.0.9/16",
+        f"10.{number}.0.1/24",
+        f"fd00:{number}::1/64",
     )
+    own = draw(_some(addresses, 1))
     peers = draw(_peers(number))
-    words = [*(peer.name for peer in peers), "any", "internet", "10.11.12.0/24", f"192.168.1{number}0.0/24"]
-    forwards = draw(st.lists(_forward([*words, *CROWDS], tuple(peer.name for peer in peers)), max_size=3))
-    entering = draw(st.lists(_forward([*words, *CROWDS], tuple(peer.name for peer in peers)), max_size=2))
-    masquerades = draw(st.lists(_masquerade(words[len(peers) :]), max_size=1)) if forwards else []
+    names = tuple(peer.name for peer in peers)
+    words = ("any", "internet", "10.11.12.0/24", f"192.168.1{number}0.0/24")
+    forwards = draw(_rules((*names, *words, *CROWDS), names, 3))
+    entering = draw(_rules((*names, *words, *CROWDS), names, 2))
+    masquerades = draw(_masquerades(words)) if forwards else []
     return interface(
         f"wg{number}",
         *own,
-        private_key=private_key(draw(st.sampled_from(("one", "two")))),
-        listen_port=draw(st.sampled_from((None, 51820 + number, 40000 + number))),
-        mtu=draw(st.sampled_from((None, 0, 1380, 1420))),
-        fwmark=draw(st.sampled_from((0, 7))),
-        enabled=draw(st.integers(0, 5)) > 0,
-        fail_closed=bool(forwards) and draw(st.integers(0, 2)) == 0,
-        log_drops=draw(st.booleans()),
-        foreign=draw(st.sampled_from((None, *Opens))) if forwards else None,
-        clamp_mss=draw(st.sampled_from((None, None, True, False))),
+        private_key=private_key(draw(_one(("one", "two")))),
+        listen_port=draw(_one((None, 51820 + number, 40000 + number))),
+        mtu=draw(_one((None, 0, 1380, 1420))),
+        fwmark=draw(_one((0, 7))),
+        enabled=draw(_one(range(6))) > 0,
+        fail_closed=bool(forwards) and draw(_one(range(3))) == 0,
+        log_drops=draw(_truth),
+        foreign=draw(_one((None, *Opens))) if forwards else None,
+        clamp_mss=draw(_one((None, None, True, False))),
         peers=tuple(peers),
         forwards=tuple(forwards),
         masquerades=tuple(masquerades),
@@ -82,66 +97,81 @@ def interfaces(draw: st.DrawFn, number: int) -> Interface:
     )
 
 
+@functools.cache
+def _peers(number: int) -> st.SearchStrategy[list[Peer]]:
+    return _peers_of(number)
+
+
 @st.composite
-def _peers(draw: st.DrawFn, number: int) -> list[Peer]:
+def _peers_of(draw: st.DrawFn, number: int) -> list[Peer]:
     """Each with a part of what there is; no prefix twice."""
-    names = draw(st.lists(st.sampled_from(NAMES), unique=True))
+    names = draw(_some(NAMES))
     prefixes = [f"172.2{number}.0.{i}/32" for i in range(2, 6)]
     prefixes += [f"192.168.1{number}{i}.0/24" for i in range(3)] + [
         f"fd00:{number}::2/128",
         f"fd0{number}::/32",
     ]
-    owner = {prefix: draw(st.sampled_from((*names, None))) for prefix in prefixes}
+    owners = _one((*names, None))
+    owner = {prefix: draw(owners) for prefix in prefixes}
     return [
         Peer(
             name,
             key(name),
             networks(*(prefix for prefix in prefixes if owner[prefix] == name)),
-            endpoint=draw(st.sampled_from(ENDPOINTS)),
-            persistent_keepalive=draw(st.sampled_from((0, 25))),
-            preshared_key=draw(st.sampled_from((None, private_key("psk")))),
-            routes=draw(st.booleans()),
-            enabled=draw(st.integers(0, 3)) > 0,
+            endpoint=draw(_one(ENDPOINTS)),
+            persistent_keepalive=draw(_one((0, 25))),
+            preshared_key=draw(_one((None, private_key("psk")))),
+            routes=draw(_truth),
+            enabled=draw(_one(range(4))) > 0,
         )
         for name in names
     ]
 
 
 @st.composite
-def _forward(draw: st.DrawFn, words: list[str], names: tuple[str, ...]) -> Forward:
-    one, other = (draw(st.lists(st.sampled_from(words), min_size=1, max_size=2, unique=True)) for _ in "ab")
-    ports = draw(st.lists(st.sampled_from(PORTS), unique=True))
+def _forward(draw: st.DrawFn, words: tuple[str, ...], names: tuple[str, ...]) -> Forward:
+    one, other = (draw(_some(words, 1, 2)) for _ in "ab")
+    ports = draw(_ports)
     source, target = (side(*words, peers=names, **CROWDS) for words in (one, other))
     return Forward(source, target, tuple(ports))
 
 
+_ports = st.lists(st.sampled_from(PORTS), unique=True)
+
+
+@functools.cache
+def _masquerades(words: tuple[str, ...]) -> st.SearchStrategy[list[Masquerade]]:
+    return st.lists(_masquerade(words), max_size=1)
+
+
 @st.composite
-def _masquerade(draw: st.DrawFn, words: list[str]) -> Masquerade:
-    device = draw(st.sampled_from(("eth0", "wlp0s0f0")))
-    own = draw(st.sampled_from((None, None, "10.11.12.1", "fd00:9::7")))
-    return Masquerade(device, side(draw(st.sampled_from(words))), ip_address(own) if own else None)
+def _masquerade(draw: st.DrawFn, words: tuple[str, ...]) -> Masquerade:
+    device = draw(_one(("eth0", "wlp0s0f0")))
+    own = draw(_one((None, None, "10.11.12.1", "fd00:9::7")))
+    return Masquerade(device, side(draw(_one(words))), ip_address(own) if own else None)
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
     """None, one or both of wg0 and wg1."""
-    numbers = draw(st.sampled_from(((), (0,), (0,), (1,), (0, 1))))
+    numbers = draw(_one(((), (0,), (0,), (1,), (0, 1))))
     return config(*(draw(interfaces(number)) for number in numbers))
+
+
+_configs = configs()
+_FIELDS = ("peers", "addresses", "mtu", "listen_port", "fwmark", "forwards", "inputs")
+_fields = st.lists(st.sampled_from(_FIELDS))
 
 
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[Config, Config]:
     """A config and what an edit makes of it: often a small one."""
-    before = draw(configs())
-    if draw(st.booleans()) or not before.interfaces:
-        return before, draw(configs())
-    name = draw(st.sampled_from(sorted(before.interfaces)))
+    before = draw(_configs)
+    if draw(_truth) or not before.interfaces:
+        return before, draw(_configs)
+    name = draw(_one(tuple(sorted(before.interfaces))))
     new = draw(interfaces(int(name[-1])))
-    some = draw(
-        st.lists(
-            st.sampled_from(("peers", "addresses", "mtu", "listen_port", "fwmark", "forwards", "inputs"))
-        )
-    )
+    some = draw(_fields)
     changed = replace(before.interfaces[name], **{field: getattr(new, field) for field in some})
     if "forwards" in some:
         changed = replace(changed, forwarding=new.forwarding, masquerades=new.masquerades)

@@ -100,7 +100,7 @@ def compared(before: Config, now: Config) -> tuple[list[Change] | None, list[Cha
 @given(
     st.lists(rules, max_size=12), st.lists(st.tuples(few, some_rules), min_size=1, max_size=3), st.booleans()
 )
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_it_says_what_the_whole_plan_would(
     first: list[Forward],
     steps: list[tuple[tuple[list[Peer], list[int]], tuple[list[Forward], list[int]]]],

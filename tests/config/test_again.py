@@ -115,7 +115,7 @@ def _edited(tables: Tables, step: Step) -> Tables:
 
 
 @given(starts, steps)
-@settings(max_examples=1000)
+@settings(max_examples=10 * settings.default.max_examples)
 def test_any_edits_decode_as_if_for_the_first_time(tables: Tables, steps: list[Step]) -> None:
     """Most edits mend first what the ones before broke."""
     decoder, now, clean, links = Decoder(Keys()), NOW, tables, frozenset({"lo", "eth0"})

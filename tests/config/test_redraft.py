@@ -152,13 +152,13 @@ def every_file_is_worth_it() -> Iterator[None]:
 
 
 @given(files)
-@settings(max_examples=500)
+@settings(max_examples=5 * settings.default.max_examples)
 def test_table_by_table_is_as_a_whole(text: str) -> None:
     assert shown(draft("wg0.toml", text.encode())) == whole(text.encode())
 
 
 @given(good | good | good | files, st.lists(st.tuples(st.integers(0, 3), edits), min_size=1, max_size=5))
-@settings(max_examples=1000)
+@settings(max_examples=10 * settings.default.max_examples)
 def test_any_edits_read_as_if_for_the_first_time(text: str, steps: list[tuple[int, list[Edit]]]) -> None:
     """Most edits mend first what the ones before broke."""
     drafts, clean = Drafts(), MAIN
@@ -179,7 +179,7 @@ scraps = st.lists(st.sampled_from(("[", "\n", "[[", "a", "]", "\n[", "é")), max
 
 
 @given(scraps, scraps, scraps, scraps)
-@settings(max_examples=1000)
+@settings(max_examples=10 * settings.default.max_examples)
 def test_what_is_cut_again_is_what_is_cut_as_a_whole(head: str, was: str, now: str, tail: str) -> None:
     preamble, *before = parts.cut(head + was + tail)
     another, *expected = parts.cut(head + now + tail)

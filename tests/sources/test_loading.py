@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.config.support import key
@@ -128,7 +128,6 @@ def _afresh(directories: Directories, accepted: Loaded, grown: ConfigFiles) -> C
 
 
 @given(steps)
-@settings(max_examples=60)
 def test_any_edits_load_as_if_for_the_first_time(steps: list[Step]) -> None:
     root = Path(tempfile.mkdtemp())
     try:
