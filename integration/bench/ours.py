@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import NamedTuple
 
 from integration.bench import locked, network
 from integration.bench.events import Expected, expected
@@ -23,6 +24,8 @@ from wgd.pacer import FILES
 
 FILE, FOLDER = "/etc/wgd/wg0.toml", "/etc/wgd/wg0.d"
 _READY = "@wgd-bench"
+_CHANGE = re.compile(rb"^<6>(?:ip|nft|wg|sysctl|\xe2\x80\xa6) ", re.MULTILINE)
+"""A command that the daemon tells of, or how many more it ran (…)."""
 _PASS = re.compile(r'"pass":\{[^}]*\}')
 _NUMBER = r'"{}":([0-9.e+-]+)'
 _LISTED = 1000
@@ -31,6 +34,14 @@ _START = 900.0
 """Seconds that a start may take."""
 _ENOUGH = 1 << 20
 """Characters of status.json within which all stands that is not about single peers."""
+
+
+class Start(NamedTuple):
+    """Milliseconds from starting the daemon until it has told of the last change that it made (0: it made
+    none), which it does after each; and until it tells the service manager that it is ready."""
+
+    changed: float
+    ready: float
 
 
 class Ours:
@@ -52,8 +63,8 @@ class Ours:
 
     # From nothing, and again
 
-    def cold(self) -> float:
-        """Milliseconds from starting the daemon on an empty machine until it reports that all is right."""
+    def cold(self) -> Start:
+        """Starting the daemon on an empty machine."""
         self.stop()
         for argv in (("ip", "link", "del", "wg0"), ("nft", "delete", "table", "inet", "wgd")):
             self.host.attempt(*argv)
@@ -61,12 +72,12 @@ class Ours:
         return self.start()
 
     def restart(self) -> float:
-        """The same where everything is as it should be."""
+        """Milliseconds of the same where everything is as it should be."""
         self.stop()
-        return self.start()
+        return self.start().ready
 
-    def start(self) -> float:
-        """Milliseconds from starting the daemon until it tells the service manager that it is ready."""
+    def start(self) -> Start:
+        """Starting the daemon, wherever the machine stands."""
         with self.host.inside():
             ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
             ready.bind("\0" + _READY[1:])
@@ -77,7 +88,7 @@ class Ours:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "NOTIFY_SOCKET": _READY},
             )
-        took = _ready_after(ready, self._daemon, began)
+        took = _started(ready, self._daemon, began)
         self._watch, self._ready = Watch(self.host, self._daemon.stdout, ready), ready
         self.rest()
         if not self.in_sync():
@@ -241,17 +252,20 @@ class Ours:
             return file.read(_ENOUGH)
 
 
-def _ready_after(ready: socket.socket, daemon: subprocess.Popen[bytes], began: float) -> float:
-    """Milliseconds until it says so. Its output is taken meanwhile: a full pipe would hold it."""
+def _started(ready: socket.socket, daemon: subprocess.Popen[bytes], began: float) -> Start:
+    """Its output is taken meanwhile: a full pipe would hold it."""
     assert daemon.stdout
     ready.settimeout(0.005)
     os.set_blocking(daemon.stdout.fileno(), False)
-    said = b""
+    said, changed = b"", began
     while time.perf_counter() < began + _START and daemon.poll() is None:
-        said += daemon.stdout.read() or b""
+        new = daemon.stdout.read() or b""
+        said += new
+        if _CHANGE.search(new):
+            changed = time.perf_counter()
         try:
             if b"READY=1" in ready.recv(4096):
-                return (time.perf_counter() - began) * 1000
+                return Start((changed - began) * 1000, (time.perf_counter() - began) * 1000)
         except TimeoutError:
             continue
     raise TooLong(f"wgd does not become ready: {said[-2000:].decode(errors='replace')}")

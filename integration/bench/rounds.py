@@ -94,15 +94,16 @@ class Round:
 
     def _cold(self) -> None:
         self._repeat(
-            *self._of_ours(words.COLD, self._cold_of_ours, 1),
+            *(partial(self._cold_of_ours, ours) for ours in self.ours),
             lambda: self._add(words.COLD, words.SCRIPT, self._cold_of_script(), 4),
             most=3,
         )
 
-    def _cold_of_ours(self, ours: Ours) -> float:
+    def _cold_of_ours(self, ours: Ours) -> None:
         took = ours.cold()
-        self._touched(words.COLD, ours.who, ours.faults())
-        return took
+        self._add(words.COLD, ours.who, took.changed, 1)
+        self._add(words.READY, ours.who, took.ready, 1)
+        self._touched(words.READY, ours.who, ours.faults())
 
     def _cold_of_script(self) -> float:
         before = faults_of_children()

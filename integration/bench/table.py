@@ -22,7 +22,16 @@ _AGAINST = {
 
 PAGES_FROM = 1000
 """Peers below which it says nothing."""
-_IN_SHORT = (words.NOTHING, words.EDIT, words.ADD, words.REMOVE, words.THOUSAND, words.COLD, words.DRIFT)
+_IN_SHORT = (
+    words.NOTHING,
+    words.EDIT,
+    words.ADD,
+    words.REMOVE,
+    words.THOUSAND,
+    words.COLD,
+    words.READY,
+    words.DRIFT,
+)
 
 NOTES = """\
 - Each figure is a median in milliseconds, in brackets half of all samples (of fewer than four: all). wgd
@@ -37,8 +46,9 @@ NOTES = """\
   drop-in is removed by saving it empty: if its file went, wgd would wait five seconds for it to come back.
 - The script is an expert's: `wg syncconf` with the whole file, `ip -batch` and `nft -f` with what differs,
   and it is told for nothing what that is. *by hand* types `wg set`, `ip` and `nft` for that one peer.
-- *from nothing*: wgd from its start until it tells the service manager that all is right, with Python and
-  the look that confirms it; the script makes link, peers, routes and rules and looks at nothing.
+- *from nothing*: wgd from its start, with Python, until the last change is made, as it tells after each; the
+  script makes link, peers, routes and rules. Then wgd looks at all of it again, keeps what was accepted and
+  tells the service manager that it is ready, which the script has no word for: that is a row of its own.
 - *nothing to do* is wgd's own account of a pass that an event of the kernel woke; the others list the same
   to nowhere and compare nothing. The CPU row is its whole process's, with what the pass tells.
 - With 50,000 peers in a user-mode kernel, wgd's memory is locked: such a kernel ends a process of more than

@@ -44,7 +44,8 @@ _RACES = (
     _Race("one peer's address, drop-ins / script", words.EDIT, words.DROP_INS, words.SCRIPT, LARGE, 1 / 20),
     _Race("one peer's address, one file / script", words.EDIT, words.ONE_FILE, words.SCRIPT, LARGE, 1 / 2),
     _Race("1,000 peers' addresses / script", words.THOUSAND, "", words.SCRIPT, LARGE, 1.0),
-    _Race("from nothing / script", words.COLD, "", words.SCRIPT, LARGE, 1.1),
+    _Race("from nothing, one file / script", words.COLD, words.ONE_FILE, words.SCRIPT, LARGE, 1.1),
+    _Race("from nothing, drop-ins / script", words.COLD, words.DROP_INS, words.SCRIPT, LARGE, 1.1),
     _Race("from nothing / `wg-quick up`", words.COLD, "", words.QUICK, MIDDLE, 1 / 20),
     _Race("one peer's address / `wg-quick strip`, `wg syncconf`", words.EDIT, "", words.STRIP, HOME, 1 / 3),
 )
