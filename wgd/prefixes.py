@@ -35,13 +35,19 @@ class Prefix(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Prefix:
         """From a CIDR without host bits; a bare address is that address alone. Raises ValueError."""
-        plain = _IPV4.fullmatch(text)
-        if plain:
-            one, two, three, four, length = map(int, plain.groups())
-            made = cls(4, one << 24 | two << 16 | three << 8 | four, length)
-            if max(one, two, three, four) <= 255 and length <= 32 and not made.first & made.open:
-                return made  # in a third of the time that `ipaddress` takes, which knows what else there is
-        return cls.of(ip_network(text))
+        return cls.plain(text) or cls.of(ip_network(text))
+
+    @classmethod
+    def plain(cls, text: str) -> Prefix | None:
+        """From an IPv4 CIDR as most are written, in a third of the time that `ipaddress` takes; None: it is
+        another text, or none."""
+        found = _IPV4.fullmatch(text)
+        if not found:
+            return None
+        one, two, three, four, length = map(int, found.groups())
+        first = one << 24 | two << 16 | three << 8 | four
+        fits = one <= 255 and two <= 255 and three <= 255 and four <= 255 and length <= 32
+        return cls(4, first, length) if fits and not first & (1 << 32 - length) - 1 else None
 
     @classmethod
     def of(cls, network: IPv4Network | IPv6Network) -> Prefix:

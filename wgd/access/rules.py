@@ -109,13 +109,18 @@ def _sort(sources: Sequence[Prefix], targets: Sequence[Prefix]) -> str:
     """Which side is in a set ("": none). It depends on this flow alone: an edit of one changes no other's."""
     if not sources or not targets:
         return "from" if sources else "to" if targets else ""
-    single = sources[0].single, targets[0].single
-    few = min(len(sources), len(targets)) == 1 or len(sources) * len(targets) <= LONGEST
-    if all(single) and few:
+    return _sort_of(len(sources), sources[0].single, len(targets), targets[0].single)
+
+
+@lru_cache(maxsize=256)
+def _sort_of(sources: int, single_sources: bool, targets: int, single_targets: bool) -> str:
+    """Of so many addresses or ranges on each side."""
+    few = min(sources, targets) == 1 or sources * targets <= LONGEST
+    if single_sources and single_targets and few:
         return "pairs"
-    if single == (False, True):
-        return "from" if len(sources) > max(LONGEST, len(targets)) else "to"
-    return "to" if len(targets) > max(LONGEST, len(sources)) else "from"
+    if single_targets and not single_sources:
+        return "from" if sources > max(LONGEST, targets) else "to"
+    return "to" if targets > max(LONGEST, sources) else "from"
 
 
 def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:

@@ -14,6 +14,7 @@ from typing import TypeVar
 from wgd import prefixes
 from wgd.access.meaning import Flow
 from wgd.access.rules import HOLE, Part, Text, parts, port_texts, rule_text
+from wgd.config.document import Forward
 from wgd.listing import touched
 from wgd.nftset import INTERVALS, NamedSet, SetEdit
 
@@ -80,8 +81,9 @@ class _Change:
 
 
 def _count(counter: Counter[T], one: T, by: int) -> None:
-    counter[one] += by
-    if not counter[one]:
+    if now := counter.get(one, 0) + by:
+        counter[one] = now
+    else:
         del counter[one]
 
 
@@ -199,5 +201,8 @@ def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
 def _words(part: Part) -> str:
     if part.sort == "pairs":
         return "many → many"
+    rule = part.flow.rule
+    if part.sort == "from" and isinstance(rule, Forward):
+        return f"many → {rule.target}"  # the words of ten thousand sources are not looked at
     source, _, target = part.flow.words.partition(" → ")
     return f"many → {target}" if part.sort == "from" else f"{source} → many"

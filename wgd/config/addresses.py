@@ -21,11 +21,13 @@ _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 def network(value: object) -> Prefix:
     """A CIDR without host bits; a bare address is that address alone. Never all addresses."""
-    word = _address_text(value, "a network like 10.11.12.0/24")
-    try:
-        parsed = Prefix.parse(word)
-    except ValueError:
-        parsed = _network_of(word)
+    parsed = Prefix.plain(value) if isinstance(value, str) else None
+    if parsed is None:
+        word = _address_text(value, "a network like 10.11.12.0/24")
+        try:
+            parsed = Prefix.parse(word)
+        except ValueError:
+            parsed = _network_of(word)
     if parsed.length == 0:
         raise Unfit(
             f"{parsed} (all addresses) is not supported yet",
@@ -109,8 +111,9 @@ def _not_an_address(word: str, expected: str) -> Unfit:
 
 def network_or_name(value: object) -> Prefix | str:
     """A CIDR, or the name of something that is looked up later."""
-    word = text(value, "a network like 10.11.12.0/24, or a name, in quotes")
-    return _network_or_name(word)
+    if isinstance(value, str) and value:
+        return _network_or_name(value)
+    return text(value, "a network like 10.11.12.0/24, or a name, in quotes")
 
 
 @lru_cache(maxsize=1 << 16)

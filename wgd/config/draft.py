@@ -59,12 +59,12 @@ class PeerDraft:
     sound: bool
     public_key: bytes | None
     allowed_ips: Words
-    endpoint: Endpoint | None
-    persistent_keepalive: int
-    preshared_key_file: str | None
-    routes: bool
-    enabled: bool
-    expires: datetime.datetime | None
+    endpoint: Endpoint | None = None
+    persistent_keepalive: int = 0
+    preshared_key_file: str | None = None
+    routes: bool = True
+    enabled: bool = True
+    expires: datetime.datetime | None = None
 
 
 @value

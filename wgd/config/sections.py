@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wgd.config import addresses, values
 from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.draft import (
@@ -15,7 +17,7 @@ from wgd.config.draft import (
 )
 from wgd.config.names import name_fault
 from wgd.config.source import Array, Where
-from wgd.config.table import Table
+from wgd.config.table import Reader, Table
 from wgd.config.vocabulary import Section
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
@@ -107,26 +109,19 @@ def peer(table: Table, name: str) -> PeerDraft:
         )
     public_key = table.required("public_key", values.key, "what `wgd pubkey` prints on the peer")
     allowed_ips = table.array("allowed_ips", addresses.network_or_name, _ALLOWED_IPS)
-    endpoint = table.optional("endpoint", addresses.endpoint)
-    keepalive = table.optional("persistent_keepalive", values.number(0, 65535, "a number of seconds"))
-    preshared_key_file = table.optional("preshared_key_file", values.path)
-    routes = table.optional("routes", values.boolean)
-    enabled = table.optional("enabled", values.boolean)
-    expires = table.optional("expires", values.moment)
+    options = table.given(_PEER_OPTIONS)
     table.close(Section.PEER)
-    return PeerDraft(
-        name=name,
-        where=table.where,
-        sound=table.sound,
-        public_key=public_key,
-        allowed_ips=allowed_ips,
-        endpoint=endpoint,
-        persistent_keepalive=keepalive or 0,
-        preshared_key_file=preshared_key_file,
-        routes=routes is not False,
-        enabled=enabled is not False,
-        expires=expires,
-    )
+    return PeerDraft(name, table.where, table.sound, public_key, allowed_ips, **options)
+
+
+_PEER_OPTIONS: dict[str, Reader[Any]] = {
+    "endpoint": addresses.endpoint,
+    "persistent_keepalive": values.number(0, 65535, "a number of seconds"),
+    "preshared_key_file": values.path,
+    "routes": values.boolean,
+    "enabled": values.boolean,
+    "expires": values.moment,
+}
 
 
 def forward(table: Table) -> ForwardDraft:

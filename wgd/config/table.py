@@ -5,8 +5,8 @@ Each key is asked for once, with a reader from `values` or `addresses`; `close` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from wgd.config.source import Array, Unfit, Where
 from wgd.config.vocabulary import KEYS, Section, unknown
@@ -41,6 +41,11 @@ class Table:
         except Unfit as unfit:
             self.error(self.where / key, unfit.message, unfit.hint)
             return None
+
+    def given(self, readers: Mapping[str, Reader[Any]]) -> dict[str, Any]:
+        """Of these keys those that are there, with values that fit."""
+        found = {key: self.optional(key, readers[key]) for key in self._content if key in readers}
+        return {key: value for key, value in found.items() if value is not None}
 
     def required(self, key: str, read: Reader[T], hint: str) -> T | None:
         """The key's value; its absence is an error."""

@@ -5,7 +5,6 @@ Nothing here knows a key, a file or another value.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import datetime
 import enum
@@ -98,11 +97,12 @@ def key(value: object) -> bytes:
 def decoded_key(word: str) -> bytes | None:
     """The 32 bytes that base64 text stands for; None unless it is written exactly as `wg` would."""
     try:
-        decoded = base64.b64decode(word.encode("ascii"), validate=True)
+        written = word.encode("ascii")
+        decoded = binascii.a2b_base64(written, strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
         return None
     # Python ignores the two spare bits of the last character; `wg` refuses a key that has them set.
-    return decoded if len(decoded) == 32 and base64.b64encode(decoded).decode() == word else None
+    return decoded if len(decoded) == 32 and binascii.b2a_base64(decoded, newline=False) == written else None
 
 
 def path(value: object) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -278,28 +278,33 @@ def _edits(changes: Sequence[Change], now: float) -> Iterator[PeerEdit]:
             yield PeerEdit(change.before.public_key, name=change.before.name, remove=True)
 
 
-def _edit(have: Peer | None, want: Peer, added: Container[Prefix], now: float) -> PeerEdit:
-    old = have or Peer(want.interface, want.public_key, ())
-    push = pushes_endpoint(want, old)
+def _edit(have: Peer | None, want: Peer, added: Set[Prefix], now: float) -> PeerEdit:
+    if have is None:
+        return PeerEdit(
+            want.public_key,
+            name=want.name,
+            preshared_key=want.preshared_key,
+            persistent_keepalive=want.persistent_keepalive or None,
+            endpoint=want.endpoint,
+            configured=want.configured if want.endpoint else None,
+            add_allowed_ips=want.allowed_ips,
+        )
+    push = pushes_endpoint(want, have)
     psk = want.preshared_key or NO_PRESHARED_KEY
     keepalive = want.persistent_keepalive
     strips = push and want.endpoint == NOWHERE
     return PeerEdit(
         want.public_key,
         name=want.name,
-        only_existing=have is not None,
-        preshared_key=psk if want.preshared_key != old.preshared_key else None,
-        persistent_keepalive=keepalive if keepalive != old.persistent_keepalive else None,
+        only_existing=True,
+        preshared_key=psk if want.preshared_key != have.preshared_key else None,
+        persistent_keepalive=keepalive if keepalive != have.persistent_keepalive else None,
         endpoint=want.endpoint if push else None,
-        configured=want.configured if push or notes_endpoint(want, old) else None,
-        stripped=Stripped(_endpoint(old.endpoint), now) if strips else None,
-        add_allowed_ips=_without(want.allowed_ips, old.allowed_ips),
-        remove_allowed_ips=tuple([p for p in _without(old.allowed_ips, want.allowed_ips) if p not in added]),
+        configured=want.configured if push or notes_endpoint(want, have) else None,
+        stripped=Stripped(_endpoint(have.endpoint), now) if strips else None,
+        add_allowed_ips=ordered({*want.allowed_ips}.difference(have.allowed_ips)),
+        remove_allowed_ips=ordered({*have.allowed_ips}.difference(want.allowed_ips, added)),
     )
-
-
-def _without(some: tuple[Prefix, ...], others: tuple[Prefix, ...]) -> tuple[Prefix, ...]:
-    return ordered({*some}.difference(others)) if others else some
 
 
 def _prefixes(prefixes: Iterable[Prefix]) -> str:
