@@ -25,10 +25,7 @@ demo: $(READY)
 
 test: $(READY)
 	@integration/prepare run test uml
-	@status=0; \
-	.venv/bin/pytest -v --hypothesis-profile full tests || status=1; \
-	integration/run || status=1; \
-	exit $$status
+	@integration/run
 
 bench: $(READY)
 	@integration/prepare run test uml

@@ -54,9 +54,10 @@ class Machine:
     host: Host
     log: Path
     daemon: subprocess.Popen[str] | None = None
+    program: tuple[str, str] = ("-m", "wgd")
 
     def start(self) -> None:
-        self.daemon = self.host.popen(sys.executable, "-m", "wgd", "run", log=self.log)
+        self.daemon = self.host.popen(sys.executable, *self.program, "run", log=self.log)
         assert until(self.reports), self.log.read_text()
 
     def reports(self) -> bool:

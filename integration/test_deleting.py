@@ -123,7 +123,7 @@ def test_a_file_removed_while_no_daemon_ran_is_explained_by_its_copy(machine: Ma
     machine.start()
     assert machine.host.snapshot() == before
     assert machine.settles(), "the grace time"
-    assert machine.host.attempt("ip", "link", "show", "wg0").returncode != 0
+    assert until(lambda: machine.host.attempt("ip", "link", "show", "wg0").returncode != 0)
 
 
 def test_a_directory_that_is_gone_freezes_all(machine: Machine) -> None:

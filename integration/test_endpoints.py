@@ -143,9 +143,9 @@ def until(holds: Callable[[], bool], seconds: float = 90) -> bool:
 
 
 @contextmanager
-def running(host: Host, log: Path) -> Iterator[None]:
+def running(host: Host, log: Path, *program: str) -> Iterator[None]:
     """The daemon runs on the host, and has had its first look."""
-    daemon = host.popen(sys.executable, "-m", "wgd", "run", log=log)
+    daemon = host.popen(sys.executable, *(program or ("-m", "wgd")), "run", log=log)
     try:
         assert until(lambda: status(host).get("pass", {}).get("pid") == daemon.pid), log.read_text()
         yield
@@ -190,11 +190,21 @@ allowed_ips = ["172.27.0.9/32"]
 """
 
 
+ASKS_OFTEN = """
+import sys
+from wgd import cli
+from wgd.sources import dns
+dns.RETRY = 1.0
+sys.exit(cli.entry())
+"""
+"""wgd, which asks for a name again after a second, not after fifteen."""
+
+
 @pytest.mark.once
 def test_a_name_that_does_not_resolve_delays_only_its_own_peer(street: Street, tmp_path: Path) -> None:
     assert street.spoke.wgd("down").returncode == 0
     street.spoke.write("/etc/wgd/wg0.toml", street.spoke.read("/etc/wgd/wg0.toml") + OTHER)
-    with running(street.spoke, tmp_path / "log"):
+    with running(street.spoke, tmp_path / "log", "-c", ASKS_OFTEN):
         assert until(lambda: ping(street.spoke, "172.27.0.1", 1, patience=1) == 0), (
             tmp_path / "log"
         ).read_text()
