@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from itertools import chain, compress, count
-from operator import attrgetter, not_
+from operator import attrgetter, is_not, not_
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from wgd import prefixes
@@ -90,21 +90,24 @@ class PerRule(Generic[R, T]):
         is kept."""
         last = self._now[interface, here.version]
         start, end, left, _ = touched(last.rules, rules)
-        stop, new = len(last.rules) + (end or 0), rules[start:end]
-        place = {id(rule): at for at, rule in enumerate(last.rules[start:stop], start)}
+        old, new = last.rules[start:end], rules[start:end]
+        in_place = len(old) == len(new)  # then most rules stay where they are
+        others = [*compress(count(), map(is_not, old, new))] if in_place else range(len(old))
+        spots = {start + number for number in others}
+        place = {id(old[number]): start + number for number in others}
         leaving = Counter(span for rule in left for span in last.each[place[id(rule)]].spans)
         spans = {span for span in _meeting(last.cover, moved) if last.cover.count(span) > leaving[span]}
         hearing = _hearing(last, names, moved, spans)
-        before: list[T] = [one.made for one in last.each[start:stop]]
+        before: list[T] = [last.each[at].made for at in spots]
         now: list[T] = []
-        for rule in new:
+        for rule in [new[number] for number in others] if in_place else new:
             at = place.get(id(rule), -1)
             now.append(make(rule) if at < 0 or at in hearing else last.each[at].made)
         further = len(rules) - len(last.rules)
-        for at in hearing.difference(range(start, stop)):
+        for at in hearing.difference(spots):
             before.append(last.each[at].made)
             now.append(make(rules[at if at < start else at + further]))
-        ends = {0, len(last.rules) - 1}.difference(hearing, range(start, stop)) if last.rules else ()
+        ends = {0, len(last.rules) - 1}.difference(hearing, spots) if last.rules else ()
         return Heard(before, now, [last.each[at].made for at in ends])
 
 

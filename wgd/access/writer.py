@@ -72,15 +72,15 @@ class _Change:
 
     part: Part
     size: int = 0
-    elements: Counter[bytes] = field(default_factory=Counter)
+    elements: dict[bytes, int] = field(default_factory=dict)
 
     def count(self, part: Part, by: int) -> None:
         self.size += by * len(part.elements)
         for element in part.elements:
-            self.elements[element] += by
+            _count(self.elements, element, by)
 
 
-def _count(counter: Counter[T], one: T, by: int) -> None:
+def _count(counter: dict[T, int], one: T, by: int) -> None:
     if now := counter.get(one, 0) + by:
         counter[one] = now
     else:
@@ -119,14 +119,14 @@ class Writer:
         kept. None: rules would be others, too, or it is not known that cheaply."""
         if given is not self._given:
             return None
-        known, by = dict[int, Flow](), Counter[int]()
+        known, by = dict[int, Flow](), dict[int, int]()
         for number, some in ((-1, gone), (1, come)):
             for flow in some:
                 known[id(flow)] = flow
-                by[id(flow)] += number
+                _count(by, id(flow), number)
         changes = dict[str, _Change]()
         for one, number in by.items():
-            uses = self._uses[one]
+            uses = self._uses.get(one, 0)
             if uses + number < 0:
                 return None  # it only equals the one that is counted
             if (uses > 0) is not (uses + number > 0):
@@ -134,7 +134,9 @@ class Writer:
                 if not mine:
                     return None
                 for part in mine:
-                    changes.setdefault(part.shares, _Change(part)).count(part, 1 if number > 0 else -1)
+                    if part.shares not in changes:
+                        changes[part.shares] = _Change(part)
+                    changes[part.shares].count(part, 1 if number > 0 else -1)
         edits = [self._edited(change) for change in changes.values()]
         return None if None in edits else [edit for edit in edits if edit and (edit.add or edit.remove)]
 

@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress, count
+from operator import is_not
 from typing import Generic, TypeVar
 
 from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
@@ -56,6 +58,17 @@ class _Swap(Generic[T]):
     now: tuple[T, ...]
     gone: Sequence[T]
     come: Sequence[T]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether all others stand where they stood."""
+        return len(self.before) == len(self.now)
+
+    def changed(self, length: int) -> Iterable[int]:
+        """The numbers of those that may be others; of so many all, unless the rest stands where it stood."""
+        if not self.in_place:
+            return range(length)
+        return compress(count(), map(is_not, self.before, self.now))
 
     @classmethod
     def between(cls, before: tuple[T, ...], now: tuple[T, ...]) -> _Swap[T]:
@@ -263,12 +276,12 @@ def _spliced(
 ) -> tuple[V, ...]:
     """The values of all drafts; one that is equal to the one that had its key before is that very object."""
     places = [(start + swap.at, swap) for start, swap in zip(starts, swaps, strict=True)]
-    before = {
-        id(one): value
+    went = [
+        (swap.before[number], values[at + number])
         for at, swap in places
-        for one, value in zip(swap.before, values[at : at + len(swap.before)], strict=True)
-    }
-    known = {key(value): value for value in before.values()}
+        for number in swap.changed(len(swap.before))
+    ]
+    before, known = {id(one): value for one, value in went}, {key(value): value for _, value in went}
 
     def value(one: T) -> V:
         made = before.get(id(one)) or make(one)
@@ -277,7 +290,11 @@ def _spliced(
 
     result = [*values]
     for at, swap in reversed(places):
-        result[at : at + len(swap.before)] = map(value, swap.now)
+        if swap.in_place:
+            for number in swap.changed(len(swap.now)):
+                result[at + number] = value(swap.now[number])
+        else:
+            result[at : at + len(swap.before)] = map(value, swap.now)
     return values if tuple(result) == values else tuple(result)
 
 
