@@ -46,6 +46,7 @@ def _change(kind: NftablesKind, edit: SetEdit, seen: State) -> Change | None:
         return None
     if not have.elements.isdisjoint(edit.add) or not have.elements.issuperset(edit.remove):
         return None
-    want = NamedSet(edit.name, edit.type, have.elements.difference(edit.remove).union(edit.add))
+    few = frozenset((*edit.add, *edit.remove))
+    want = NamedSet(edit.name, edit.type, few ^ have.elements)  # this way round, the many are copied once
     words = counted(len(have.elements), len(want.elements), len(edit.add), len(edit.remove))
     return Change(kind.ref(want), have, want, kind.interface(want), kind.label, (("elements", *words),))
