@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from struct import Struct
 
 from wgd.endpoints import SocketAddress
-from wgd.kernel.netlink import U16, U32, attribute, attributes, nest
+from wgd.kernel.netlink import NESTED, U16, U32, attribute, attribute_header, attributes, nest
 from wgd.kernel.rtnetlink import index_of
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import PeerEdit
@@ -30,6 +31,9 @@ _REMOVE_ME, _UPDATE_ONLY = 1, 4
 
 IP_FAMILY, IP_ADDRESS, IP_LENGTH, _IP_FLAGS = 1, 2, 3, 4
 _IP_REMOVE_ME = 1
+
+_KEY_HEADER = attribute_header(32, PEER_KEY)
+_LENGTH = Struct("=HHB3x")  # an attribute of one byte
 
 _IPV4 = Struct("=H2s4s8x")
 _IPV6 = Struct("=H2s4x16sI")
@@ -74,7 +78,7 @@ def set_peers(interface: str, edits: Iterable[PeerEdit]) -> Iterator[bytes]:
 
 def _pieces(edit: PeerEdit) -> Iterator[bytes]:
     """One peer; several times if it has more allowed IPs than fit."""
-    key = attribute(PEER_KEY, edit.public_key)
+    key = _KEY_HEADER + edit.public_key
     if edit.remove:
         yield nest(0, key, attribute(PEER_FLAGS, U32.pack(_REMOVE_ME)))
         return
@@ -100,14 +104,21 @@ def _name(interface: str) -> bytes:
 
 
 def _pack_prefix(prefix: Prefix, flags: int = 0) -> bytes:
-    family = socket.AF_INET if prefix.version == 4 else socket.AF_INET6
-    return nest(
-        0,
-        attribute(IP_FAMILY, U16.pack(family)),
-        attribute(IP_ADDRESS, prefix.packed),
-        attribute(IP_LENGTH, bytes([prefix.length])),
-        attribute(_IP_FLAGS, U32.pack(flags)) if flags else b"",
+    more = attribute(_IP_FLAGS, U32.pack(flags)) if flags else b""
+    return (
+        _before_address(prefix.version, len(more))
+        + prefix.packed
+        + _LENGTH.pack(5, IP_LENGTH, prefix.length)
+        + more
     )
+
+
+@lru_cache
+def _before_address(version: int, more: int) -> bytes:
+    """What an allowed IP begins with; `more`: bytes behind its length."""
+    family, size = (socket.AF_INET, 4) if version == 4 else (socket.AF_INET6, 16)
+    begin = attribute(IP_FAMILY, U16.pack(family)) + attribute_header(size, IP_ADDRESS)
+    return attribute_header(len(begin) + size + _LENGTH.size + more, NESTED) + begin
 
 
 def pack_endpoint(endpoint: SocketAddress) -> bytes:
