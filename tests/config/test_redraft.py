@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.config.support import key
@@ -176,6 +176,17 @@ def test_any_edits_read_as_if_for_the_first_time(text: str, steps: list[tuple[in
 
 
 scraps = st.lists(st.sampled_from(("[", "\n", "[[", "a", "]", "\n[", "é")), max_size=12).map("".join)
+
+
+@given(scraps)
+@example("")
+@example("\n")
+@example("\n[")
+@example("[\n")
+@example("a")
+def test_the_pieces_make_up_the_text(text: str) -> None:
+    assert "\n[".join(parts.cut(text)) == f"\n{text}".removesuffix("\n")
+    assert not any("\n[" in piece for piece in parts.cut(text))
 
 
 @given(scraps, scraps, scraps, scraps)

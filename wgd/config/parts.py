@@ -49,7 +49,10 @@ class Part(NamedTuple):
 def cut(text: str) -> list[str]:
     """What precedes the first header, each of its lines after a newline, then the pieces without their first
     bracket and last newline."""
-    return f"\n{text}".removesuffix("\n").split("\n[")
+    first, *others = text.split("\n[")  # and no copy of all of a large text
+    pieces = ["", first[1:], *others] if first.startswith("[") else [text and f"\n{first}", *others]
+    pieces[-1] = pieces[-1].removesuffix("\n")
+    return pieces
 
 
 def cut_again(before: list[str], was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
