@@ -46,17 +46,17 @@ def _initial(fields: Sequence[dataclasses.Field[Any]]) -> Callable[..., None]:
     for one in sorted(fields, key=lambda one: bool(one.kw_only)):
         if one.kw_only and "*" not in arguments:
             arguments.append("*")
-        value = one.name
+        given = one.name
         if one.default_factory is not dataclasses.MISSING:
             known[f"_make_{one.name}"] = one.default_factory
             arguments.append(f"{one.name}=_unset")
-            value = f"_make_{one.name}() if {one.name} is _unset else {one.name}"
+            given = f"_make_{one.name}() if {one.name} is _unset else {one.name}"
         elif one.default is not dataclasses.MISSING:
             known[f"_{one.name}"] = one.default
             arguments.append(f"{one.name}=_{one.name}")
         else:
             arguments.append(one.name)
-        lines.append(f"self.{one.name} = {value}")
+        lines.append(f"self.{one.name} = {given}")
     exec(f"def __init__({', '.join(arguments)}): {'; '.join(lines)}", known)
     made: Callable[..., None] = known["__init__"]
     return made
