@@ -5,6 +5,7 @@ The hub is a router already (`ip_forward` is on), so that nothing but wgd's rule
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -290,6 +291,7 @@ def test_what_wgd_opened_leads_nowhere_but_into_the_tunnel(net: Net) -> None:
         with arriving(net.lab.nat_home, through=f"ip daddr {BEYOND} ip ttl 63") as counts:
             knock(camera, BEYOND)
             assert counts() == {"through": 0}
+            assert json.loads(spoke_2.wgd("status", "--json").stdout)["fenced"] > 0
             spoke_2.nft("flush chain inet wgd fence")
             knock(camera, BEYOND)
             assert counts() != {"through": 0}, "but for the fence it would"

@@ -18,6 +18,7 @@ from wgd.config.document import Config, Forwarding
 from wgd.errors import Problem
 from wgd.firewalls.obstacles import Obstacle
 from wgd.kinds.link import LinkCreate
+from wgd.kinds.nftables import Dropped
 from wgd.model import Outcome, Ref
 from wgd.output import report
 from wgd.plan import make_plan
@@ -44,6 +45,7 @@ EXTRA: tuple[dict[str, Any], ...] = (
             Obstacle("wg0", ("udp/51820",), "eth0", "", True, "ufw", "ip filter INPUT", "policy", ())
         ]
     },
+    {"dropped": [Dropped("fence", 7)]},
 )
 
 

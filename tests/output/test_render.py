@@ -301,3 +301,12 @@ def test_what_the_rules_dropped() -> None:
     assert told(forward=1234, input=5) == [
         "  packets that its rules dropped: 1,234 on their way through, 5 to this machine"
     ]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(None, []), (0, []), (1, ["1 packet dropped"]), (1234, ["1,234 packets dropped"])]
+)
+def test_what_was_kept_from_going_elsewhere_is_told(number: int | None, told: list[str]) -> None:
+    lines = render_status(QUIET | {"fenced": number}, NOW, Page()).splitlines()
+    why = " that devices which forward only for wgd would have let go elsewhere"
+    assert [line.removesuffix(why) for line in lines if line.endswith(why)] == told

@@ -216,6 +216,11 @@ def test_what_the_rules_dropped_is_told_by_interface() -> None:
     assert wg0["dropped"] == {"forward": 60, "input": None}
 
 
+@pytest.mark.parametrize(("chain", "told"), [("fence", 7), ("forward-wg0", None)])
+def test_what_was_kept_from_going_elsewhere_is_told(chain: str, told: int | None) -> None:
+    assert status(applied(config(HUB)), config(HUB), dropped=[Dropped(chain, 7)])["fenced"] == told
+
+
 RELAXED = replace(HUB, forwards=(), forwarding=Forwarding.UNMANAGED)
 
 

@@ -71,6 +71,9 @@ def render_status(value: Value, now: float, page: Page, *, whole: bool = True, s
     for interface in value["interfaces"]:
         shown = _shown(interface["peers"], whole, sorted_)
         lines += ["", *_interface(interface, shown, now, page)]
+    if fenced := value.get("fenced"):
+        why = "that devices which forward only for wgd would have let go elsewhere"
+        lines += ["", page.wrap(f"{several(fenced, 'packet')} dropped {why}", "", "  ")]
     return "\n".join(lines + findings(value, page, now))
 
 

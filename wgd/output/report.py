@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from wgd import __version__
-from wgd.access.flows import disguises, door, guard, nowhere
+from wgd.access.flows import FENCE, disguises, door, guard, nowhere
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
@@ -50,6 +50,8 @@ def status(
       "confirmed"; "refused": there is none, though it was asked for), `timeout` in seconds, `until` when it
       ends by itself (seconds since the epoch; null: it does not), `refused`: why the disk cannot hold it.
     - `interfaces`: see `_interface`.
+    - `fenced`: how many packets were dropped that devices which forward only because of wgd would have let go
+      elsewhere; null: there is no such device, or nobody asked.
     - `drift`: what differs, see `_change`; `opens`: interfaces whose forwarding stops being restricted.
     - `conflicts`: `object` (its kind), `label`, `interface` (null: the host), `reason`, `hint`.
     - `foreign`: `object`, `label`, `interface`.
@@ -82,6 +84,7 @@ def status(
             one | {"dropped": _dropped(one["name"], packets)}
             for one in _interfaces(config, seen, plan, frozen, texts)
         ],
+        "fenced": packets.get(FENCE),
         "drift": [_change(change) for change in plan.changes],
         "opens": list(opens(plan)),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
