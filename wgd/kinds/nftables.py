@@ -291,7 +291,7 @@ def _delete(gone: Sequence[Change], others: bool, seen: State) -> Iterable[Op]:
     """What rules may look into goes last, and stays while one of the chains could not be changed."""
     gates = any(str(change.ref.key).startswith(GATE) for change in gone)
     # Without a mark nothing would pass while their rules stand.
-    closed = tuple(Ref("policy", key) for key in seen.of("policy")) if gates else ()
+    closed = tuple(Ref("policy", key) for key in sorted(seen.of("policy"), key=str)) if gates else ()
     if gone and not others and len(gone) == len(seen.of("nftables")):
         refs = tuple(change.ref for change in gone)
         yield NftTransaction(refs=refs, needs=closed, lines=(f"delete table {TABLE}",), deletes=True)
@@ -303,7 +303,8 @@ def _delete(gone: Sequence[Change], others: bool, seen: State) -> Iterable[Op]:
         refs = tuple(change.ref for change in chains)
         yield NftTransaction(refs=refs, needs=closed, lines=tuple(lines), deletes=True)
     if rest:
-        needs = tuple(Ref("nftables", key) for key in seen.of("nftables") if isinstance(key, str))
+        names = sorted(key for key in seen.of("nftables") if isinstance(key, str))
+        needs = tuple(Ref("nftables", name) for name in names)
         lines = [f"delete {_word(change.before)} {TABLE} {change.before.name}" for change in rest]
         refs = tuple(change.ref for change in rest)
         yield NftTransaction(refs=refs, needs=needs, lines=tuple(lines), deletes=True)
