@@ -124,10 +124,11 @@ def test_the_other_side_notices_nothing(street: Street, before: Interface, after
 
 
 def test_a_spokes_port_changes_under_its_session(street: Street) -> None:
-    """The hub learns the new one from the next packet."""
+    """The hub learns the new one from the next packet. Only an answer that is on its way to the old one just
+    then finds nobody there."""
     with streaming(street.spoke) as stream:
         reach(street.spoke, replace(SPOKE_0, listen_port=40000))
-    assert stream.lost == 0
+    assert stream.lost <= 2
 
 
 def test_a_new_private_key_ends_sessions_by_its_meaning_and_they_come_back(street: Street) -> None:
