@@ -60,6 +60,7 @@ def test_a_prefix_is_what_ipaddress_says_of_it(network: IPv4Network | IPv6Networ
 def test_prefixes_meet_as_those_of_ipaddress(one: IPv4Network, other: IPv4Network, at: int) -> None:
     mine, theirs, address = Prefix.of(one), Prefix.of(other), IPv4Address(at)
     assert mine.covers(theirs) is other.subnet_of(one)
+    assert prefixes.within(theirs, (Prefix(6, 0, 0), mine)) is mine.covers(theirs)
     assert mine.meets(theirs) is one.overlaps(other)
     assert (address in mine) is (address in one)
     assert IPv6Address(at) not in mine and not mine.covers(Prefix(6, at, 128))

@@ -12,7 +12,7 @@ from wgd.config import keys
 from wgd.config.document import Config, Endpoint, Interface, Peer
 from wgd.errors import UsageError
 from wgd.model import Secret
-from wgd.prefixes import Prefix, networks, ranges
+from wgd.prefixes import Prefix, networks, ranges, within
 
 KEEPALIVE = 25
 """Seconds: shorter than what NAT boxes remember of a silent flow."""
@@ -68,7 +68,7 @@ def _private_key(peer: Peer, private_key: Secret | None) -> str:
 
 def _own_addresses(interface: Interface, peer: Peer) -> list[Prefix]:
     """Its single addresses inside the interface's own networks."""
-    own = [prefix for prefix in peer.allowed_ips if prefix.single and _inside(prefix, _networks(interface))]
+    own = [prefix for prefix in peer.allowed_ips if prefix.single and within(prefix, _networks(interface))]
     if not own:
         raise UsageError(
             f"{peer.name} has no address of its own in the networks of {interface.name}: "
@@ -86,7 +86,7 @@ def _reachable(interface: Interface, peer: Peer, addresses: Iterable[Prefix]) ->
         for other in interface.peers
         if other is not peer and other.enabled
         for prefix in other.allowed_ips
-        if not _inside(prefix, own)
+        if not within(prefix, own)
     ]
     return [prefix for prefix in (*own, *_collapsed(behind)) if prefix.version in versions]
 
@@ -98,10 +98,6 @@ def _networks(interface: Interface) -> list[Prefix]:
 def _collapsed(some: Iterable[Prefix]) -> list[Prefix]:
     listed = list(some)
     return [one for version in (4, 6) for one in networks(ranges(listed, version), version)]
-
-
-def _inside(prefix: Prefix, networks: Iterable[Prefix]) -> bool:
-    return any(network.covers(prefix) for network in networks)
 
 
 def _listed(networks: Iterable[Prefix]) -> str:

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from itertools import repeat
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -115,6 +116,11 @@ class Prefix(NamedTuple):
             one, two, three, four = self.packed
             return f"{one}.{two}.{three}.{four}/{self.length}"
         return f"{IPv6Address(self.first)}/{self.length}"
+
+
+def within(prefix: Prefix, others: Iterable[Prefix]) -> bool:
+    """Whether one of them covers it."""
+    return any(map(Prefix.covers, others, repeat(prefix)))
 
 
 def ordered(some: Iterable[Prefix]) -> tuple[Prefix, ...]:

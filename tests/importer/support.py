@@ -25,7 +25,7 @@ from wgd.kinds.peer import PeerEdit
 from wgd.kinds.route import RouteSet
 from wgd.model import Secret
 from wgd.plan import make_plan
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 from wgd.reconcile import Resolved, observe
 
 MARKS = {"+": Fate.CARRIED, "-": Fate.STRIPPED, "!": Fate.MISSED}
@@ -168,7 +168,7 @@ def _add_routes(kernel: FakeKernel, name: str) -> None:
         key=lambda net: -net.length,
     ):
         there = [route.destination for route in kernel.dump("route") if route.device == name]  # type: ignore[attr-defined]
-        if not any(other.covers(net) for other in there):
+        if not within(net, there):
             kernel.add_route(net, name, 0 if net.version == 4 else 1024)
 
 

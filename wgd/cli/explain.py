@@ -27,6 +27,7 @@ from wgd.kernel.linux import LinuxKernel
 from wgd.kinds import KINDS
 from wgd.listing import listing
 from wgd.model import State
+from wgd.prefixes import within
 from wgd.sources import dns, files, lock
 from wgd.sources.files import Directories, Loaded
 
@@ -176,7 +177,7 @@ def _speaking(interface: Interface, peer: Peer, address: IPAddress) -> Iterator[
     inside = interface.own_networks
     for near in (True, False):
         for prefix in peer.allowed_ips:
-            if prefix.version == address.version and any(one.covers(prefix) for one in inside) is near:
+            if prefix.version == address.version and within(prefix, inside) is near:
                 first = prefix.address
                 hosts = range(1 if prefix.size > 2 else 0, min(FIRST, prefix.size))
                 yield from (first + host for host in hosts if first + host not in taken)

@@ -16,7 +16,7 @@ from wgd.config.names import SHARED
 from wgd.config.source import Array, Placed, Where
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 
 Named = NetworkDraft | PeerDraft
 
@@ -113,7 +113,7 @@ class Names:
         """Whether a rule can mean the peer, as far as is known."""
         if self._own is None or not peer.sound:
             return True
-        return any(_inside(network, self._own) for network, _ in self.allowed_ips(peer))
+        return any(within(network, self._own) for network, _ in self.allowed_ips(peer))
 
     def _must_live_here(self, peer: PeerDraft, where: Where) -> None:
         """A peer in a rule means its addresses inside the interface's own networks, so it needs one."""
@@ -176,7 +176,3 @@ def _side(words: tuple[str, ...], networks: tuple[Prefix, ...], peers: tuple[str
 
 def _sort(named: Named) -> str:
     return "peer" if isinstance(named, PeerDraft) else "network"
-
-
-def _inside(network: Prefix, own: Iterable[Prefix]) -> bool:
-    return any(outer.covers(network) for outer in own)

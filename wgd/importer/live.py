@@ -13,7 +13,7 @@ from wgd.kinds.device import Device
 from wgd.kinds.link import DEFAULT_MTU, Link
 from wgd.kinds.peer import Peer
 from wgd.kinds.route import Route
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 from wgd.values import value
 
 _CONNECTED = 2
@@ -113,7 +113,7 @@ class Live:
         listed = set()
         for peer in self.raw.peers:
             wanted = {said.value for said in peer.allowed_ips}
-            wanted = {net for net in wanted if not any(own.covers(net) for own in networks)}
+            wanted = {net for net in wanted if not within(net, networks)}
             listed |= wanted
             if wanted and not wanted & there:
                 peer.routes = Said(False, self._fact(f"{peer.head.text}: no routes"))

@@ -13,7 +13,7 @@ from wgd.importer import names, readers
 from wgd.importer.acts import Act, Do
 from wgd.importer.found import Ledger, Line, Raw, RawPeer, Said, hidden
 from wgd.importer.reading import Reading
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 
 _DESCRIBES = "wgd needs no description of the kind"
 _WITHOUT = "wgd has no such setting"
@@ -200,13 +200,9 @@ class Networkd(Reading):
             if peer.routes or self._default:
                 peer.routes = peer.routes or self._default
                 continue
-            outside = [one.value for one in peer.allowed_ips if not _covered(one.value, connected)]
+            outside = [one.value for one in peer.allowed_ips if not within(one.value, connected)]
             if outside and not wanted.intersection(outside):
                 peer.routes = Said(False, peer.head)
             for net in outside if wanted.intersection(outside) else ():
                 if net not in wanted:
                     self.ledger.missed(peer.head, f"wgd will make the route to {net}, which networkd did not")
-
-
-def _covered(network: Prefix, others: Iterable[Prefix]) -> bool:
-    return any(other.covers(network) for other in others)

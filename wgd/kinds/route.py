@@ -18,7 +18,7 @@ from wgd.config.document import Config, Peer
 from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State, Verb
 from wgd.per_peer import PerPeer
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 from wgd.protocols import Kind
 from wgd.values import value
 
@@ -147,7 +147,7 @@ def _routes(interface: str, connected: Iterable[Prefix], peer: Peer) -> tuple[Ro
     return tuple(
         Route(prefix, interface, METRIC[prefix.version])
         for prefix in peer.allowed_ips
-        if peer.routes and not any(network.covers(prefix) for network in connected)
+        if peer.routes and not within(prefix, connected)
     )
 
 

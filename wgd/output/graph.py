@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from wgd.config.document import Config, Interface, Peer, Side
 from wgd.output.terminal import BOLD, DIM, GREEN, Page, width
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, within
 from wgd.values import value
 
 HERE = "this machine"
@@ -62,7 +62,7 @@ def _net(interface: Interface, now: float) -> Net:
 
 
 def _member(peer: Peer, interface: Interface, names: Mapping[Prefix, str], now: float) -> Member:
-    own = [one for one in peer.allowed_ips if _within(one, interface)]
+    own = [one for one in peer.allowed_ips if within(one, interface.own_networks)]
     behind = tuple(
         f"{names[one]} {one}" if one in names else str(one) for one in peer.allowed_ips if one not in own
     )
@@ -75,10 +75,6 @@ def _member(peer: Peer, interface: Interface, names: Mapping[Prefix, str], now: 
     elif not peer.active(now):
         notes.append("expired")
     return Member(peer.name, ", ".join(map(_bare, own)), behind, tuple(notes))
-
-
-def _within(prefix: Prefix, interface: Interface) -> bool:
-    return any(network.covers(prefix) for network in interface.own_networks)
 
 
 def _bare(prefix: Prefix) -> str:
