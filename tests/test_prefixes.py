@@ -53,6 +53,7 @@ def test_a_prefix_is_what_ipaddress_says_of_it(network: IPv4Network | IPv6Networ
         made.last == int(network.broadcast_address) and made.packed_last == network.broadcast_address.packed
     )
     assert made.single is (network.prefixlen == network.max_prefixlen)
+    assert Prefix.parse(made.short) == made and ("/" in made.short) is not made.single
     assert Prefix.alone(made.address) == Prefix.of(ip_network(network.network_address))
 
 

@@ -95,6 +95,11 @@ class Prefix(NamedTuple):
         """The first address."""
         return IPv4Address(self.first) if self.version == 4 else IPv6Address(self.first)
 
+    @property
+    def short(self) -> str:
+        """The address without a length where it is one alone, else the CIDR."""
+        return str(self.address) if self.single else str(self)
+
     def __contains__(self, address: object) -> bool:
         """Whether it is an address of `ipaddress` in this prefix."""
         return (

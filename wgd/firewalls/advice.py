@@ -11,7 +11,6 @@ from wgd.config.document import PortRange
 from wgd.firewalls.packets import Among, Packets
 from wgd.firewalls.walk import Chain, Does, Ending, Ruleset
 from wgd.firewalls.xtables import LEGACY
-from wgd.prefixes import Prefix
 from wgd.values import value
 
 FEW = 4
@@ -40,16 +39,12 @@ class Opening:
     def _addresses(self, spans: prefixes.Ranges) -> list[str]:
         networks = prefixes.networks(spans, self.packets.version)
         whole = spans == prefixes.everything(self.packets.version)
-        return [""] if whole or len(networks) > FEW else [_text(network) for network in networks]
+        return [""] if whole or len(networks) > FEW else [network.short for network in networks]
 
     @property
     def to_host(self) -> bool:
         """Whether this host itself is where they go."""
         return not self.packets.outgoing
-
-
-def _text(network: Prefix) -> str:
-    return str(network.address) if network.single else str(network)
 
 
 def owner(ruleset: Ruleset, ending: Ending) -> str:

@@ -74,11 +74,7 @@ def _member(peer: Peer, interface: Interface, names: Mapping[Prefix, str], now: 
         notes.append("disabled")
     elif not peer.active(now):
         notes.append("expired")
-    return Member(peer.name, ", ".join(map(_bare, own)), behind, tuple(notes))
-
-
-def _bare(prefix: Prefix) -> str:
-    return str(prefix.address) if prefix.single else str(prefix)
+    return Member(peer.name, ", ".join(one.short for one in own), behind, tuple(notes))
 
 
 def _arrows(interface: Interface) -> Iterator[Arrow]:
