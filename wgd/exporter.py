@@ -6,13 +6,13 @@ The text may hold the peer's own private key and its preshared key: it is for th
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from wgd.config import keys
 from wgd.config.document import Config, Endpoint, Interface, Peer
 from wgd.errors import UsageError
 from wgd.model import Secret
-from wgd.prefixes import Prefix, networks, ranges, within
+from wgd.prefixes import Prefix, collapsed, within
 
 KEEPALIVE = 25
 """Seconds: shorter than what NAT boxes remember of a silent flow."""
@@ -68,7 +68,8 @@ def _private_key(peer: Peer, private_key: Secret | None) -> str:
 
 def _own_addresses(interface: Interface, peer: Peer) -> list[Prefix]:
     """Its single addresses inside the interface's own networks."""
-    own = [prefix for prefix in peer.allowed_ips if prefix.single and within(prefix, _networks(interface))]
+    networks = _networks(interface)
+    own = [prefix for prefix in peer.allowed_ips if prefix.single and within(prefix, networks)]
     if not own:
         raise UsageError(
             f"{peer.name} has no address of its own in the networks of {interface.name}: "
@@ -95,9 +96,8 @@ def _networks(interface: Interface) -> list[Prefix]:
     return _collapsed(interface.own_networks)
 
 
-def _collapsed(some: Iterable[Prefix]) -> list[Prefix]:
-    listed = list(some)
-    return [one for version in (4, 6) for one in networks(ranges(listed, version), version)]
+def _collapsed(some: Sequence[Prefix]) -> list[Prefix]:
+    return [*collapsed(some, 4), *collapsed(some, 6)]
 
 
 def _listed(networks: Iterable[Prefix]) -> str:

@@ -203,6 +203,11 @@ def networks(spans: Ranges, version: int) -> tuple[Prefix, ...]:
     return tuple([Prefix(version, first, length) for first, length in _fewest(spans, BITS[version])])
 
 
+def collapsed(some: Iterable[Prefix], version: int) -> tuple[Prefix, ...]:
+    """The fewest prefixes that make up those of this IP version, ascending."""
+    return networks(ranges(some, version), version)
+
+
 def _fewest(spans: Ranges, bits: int) -> Iterator[tuple[int, int]]:
     """As first address and length."""
     for first, last in spans:

@@ -6,7 +6,6 @@ import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from wgd import prefixes
 from wgd.config.document import ANY
 from wgd.config.source import Unfit
 from wgd.importer.acts import Act, Do
@@ -215,8 +214,3 @@ def _table(values: dict[str, Toml], why: str) -> Table:
     return tuple(
         Value(key, value, comment) for (key, value), comment in zip(values.items(), whys, strict=False)
     )
-
-
-def collapsed(networks: Iterable[Prefix], version: int) -> tuple[Prefix, ...]:
-    """Those of one version, put together."""
-    return prefixes.networks(prefixes.ranges(networks, version), version)

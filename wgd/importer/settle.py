@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from wgd.config import keys, x25519
 from wgd.config.document import IPInterface, Role
-from wgd.importer import names, rules
+from wgd.importer import names
 from wgd.importer.found import (
     Fate,
     Found,
@@ -29,7 +29,7 @@ from wgd.importer.found import (
 )
 from wgd.importer.rules import Rules
 from wgd.model import Secret
-from wgd.prefixes import Prefix
+from wgd.prefixes import Prefix, collapsed
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def behind(raw: Raw, version: int) -> tuple[Prefix, ...]:
     """What lives behind the interface: its own networks, and its peers' allowed IPs."""
     own = [one for said in raw.addresses if (one := Prefix.of(said.value.network)).size > 1]
     allowed = [said.value for peer in raw.peers for said in peer.allowed_ips]
-    return rules.collapsed([*own, *allowed], version)
+    return collapsed([*own, *allowed], version)
 
 
 def _merged(peers: Iterable[RawPeer], ledger: Ledger) -> list[RawPeer]:
