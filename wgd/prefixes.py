@@ -61,14 +61,9 @@ class Prefix(NamedTuple):
         return cls(address.version, int(address), BITS[address.version])
 
     @property
-    def open(self) -> int:
-        """The bits that are not fixed."""
-        return (1 << BITS[self.version] - self.length) - 1
-
-    @property
     def last(self) -> int:
         """The last address."""
-        return self.first | self.open
+        return span(self)[1]
 
     @property
     def single(self) -> bool:
@@ -110,7 +105,10 @@ class Prefix(NamedTuple):
 
     def covers(self, other: Prefix) -> bool:
         """Whether every address of the other is one of its."""
-        return self.version == other.version and self.first <= other.first and other.last <= self.last
+        version, first, length = self
+        other_version, other_first, other_length = other
+        free = BITS[version] - length
+        return version == other_version and length <= other_length and first >> free == other_first >> free
 
     def meets(self, other: Prefix) -> bool:
         """Whether they have an address in common."""

@@ -7,7 +7,7 @@ Only peers that count now are compared: neither disabled nor expired ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 from wgd.config.document import IPInterface
 from wgd.config.draft import PeerDraft
@@ -44,10 +44,7 @@ def same_keys(peers: Sequence[PeerDraft], own_key: bytes | None) -> Iterator[Pro
 
 def disjoint(prefixes: Iterable[Prefix]) -> bool:
     """Whether none of them covers another, or is there twice: then the next two have nothing to say."""
-    ordered = sorted(prefixes)
-    return not any(
-        one.version == other.version and one.last >= other.first for one, other in pairwise(ordered)
-    )
+    return not any(starmap(Prefix.covers, pairwise(sorted(prefixes))))
 
 
 def same_prefixes(allowed: Iterable[Allowed]) -> Iterator[Problem]:
