@@ -336,14 +336,13 @@ class FakeKernel:
         found = [a for a in self._addresses if (a.interface, a.address) == (interface, address)]
         if not found:
             raise KernelError(f"delete address {address}", errno.EADDRNOTAVAIL)
-        siblings = [
-            a for a in self._addresses if a.interface == interface and a.address.network == address.network
-        ]
+        network = found[0].network
+        siblings = [a for a in self._addresses if a.interface == interface and a.network == network]
         self._addresses.remove(found[0])
         if address.version == 4 and siblings[0] is found[0] and not self._promotes(link.name):
             self._addresses = [a for a in self._addresses if a not in siblings]
-        left = {Prefix.of(a.address.network) for a in self._addresses if a.interface == interface}
-        if (network := Prefix.of(address.network)) not in left:
+        left = {a.network for a in self._addresses if a.interface == interface}
+        if network not in left:
             self._disconnect(interface, network)
         if address.version == 4 and not any(other.version == 4 for other in left):
             self._drop_routes(interface, version=4)
@@ -372,7 +371,7 @@ class FakeKernel:
 
     def _connect(self, address: Address) -> None:
         """The kernel's own route to what an address is in."""
-        network = Prefix.of(address.address.network)
+        network = address.network
         single = network.version == 4 and network.single
         if self._links[address.interface].up and not single:
             metric = 0 if network.version == 4 else 256

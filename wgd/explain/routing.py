@@ -7,7 +7,7 @@ from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.address import Address
 from wgd.kinds.route import Route, lookup
-from wgd.prefixes import Prefix
+from wgd.prefixes import within
 
 OUTSIDE = ", not through WireGuard: no file puts it behind a peer"
 
@@ -94,10 +94,8 @@ def _our_route(leg: Leg) -> Route | None:
 
 def _is_connected(leg: Leg, route: Route) -> bool:
     addresses: list[Address] = list(leg.sight.state.of("address").values())
-    return any(
-        one.interface == route.device and Prefix.of(one.address.network).covers(route.destination)
-        for one in addresses
-    )
+    here = (one.network for one in addresses if one.interface == route.device)
+    return within(route.destination, here)
 
 
 def _where(leg: Leg) -> str:

@@ -108,7 +108,7 @@ class Live:
 
     def _routes(self) -> None:
         """Which peers have routes, and what leads here that no peer asks for."""
-        networks = [Prefix.of(one.address.network) for one in self._there.addresses]
+        networks = [one.network for one in self._there.addresses]
         there = {route.destination for route in self._there.routes}
         listed = set()
         for peer in self.raw.peers:

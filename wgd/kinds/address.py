@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from wgd.config.document import Config, IPInterface
 from wgd.model import OURS, Change, Op, Ref, Stage, State, Verb
+from wgd.prefixes import Prefix
 from wgd.protocols import Kind
 from wgd.values import value
 
@@ -25,6 +26,11 @@ class Address:
     interface: str
     address: IPInterface
     protocol: int = OURS
+
+    @property
+    def network(self) -> Prefix:
+        """The prefix that it is in."""
+        return Prefix.of(self.address.network)
 
 
 @value(kw_only=True)

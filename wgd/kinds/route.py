@@ -154,9 +154,7 @@ def _routes(interface: str, connected: Iterable[Prefix], peer: Peer) -> tuple[Ro
 def _foreign_prefixes(interface: str, seen: State) -> set[Prefix]:
     """Those of addresses that somebody else gave our link: their connected routes are not ours to replace."""
     addresses: Iterable[Address] = seen.of("address").values()
-    return {
-        Prefix.of(a.address.network) for a in addresses if a.interface == interface and a.protocol != OURS
-    }
+    return {one.network for one in addresses if one.interface == interface and one.protocol != OURS}
 
 
 def lookup(
