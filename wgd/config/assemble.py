@@ -51,11 +51,7 @@ def assemble(
     """One interface out of its main file (the first draft), its drop-ins and wgd.toml."""
     main = drafts[0].interface
     problems: list[Problem] = []
-    own = (
-        tuple(Prefix.of(address.network) for address in main.addresses.values)
-        if main and main.sound
-        else None
-    )
+    own = main.own_networks if main and main.sound else None
     names = Names(shared, drafts, own, problems)
     if main is None:
         for draft in drafts:
@@ -228,9 +224,9 @@ class _Assembly:
         main = self.main
         if not main.enabled:
             return None
-        own = [Prefix.of(address.network) for address in main.addresses.values]
         routed = [peer for peer in self.counting if peer.routes]
-        routes = [*own, *(prefix for peer in routed for prefix in self.members.names.prefixes(peer))]
+        theirs = (prefix for peer in routed for prefix in self.members.names.prefixes(peer))
+        routes = [*main.own_networks, *theirs]
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None
         return Footprint(self.name, main.addresses, port, routes, self._place)
 

@@ -40,6 +40,11 @@ class InterfaceDraft:
     log_drops: bool
     foreign: Opens | None
 
+    @property
+    def own_networks(self) -> tuple[Prefix, ...]:
+        """Those that its addresses are in."""
+        return tuple([Prefix.of(address.network) for address in self.addresses.values])
+
 
 @value
 class NetworkDraft:
