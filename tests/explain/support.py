@@ -11,7 +11,7 @@ from tests.configs import HUB, NOW, SPOKE_1, SPOKE_2, address, config, key, netw
 from tests.fake import FakeKernel
 from tests.way_fake import ask
 from wgd.config.document import Config, Forward, Interface, Peer
-from wgd.config.values import port_range
+from wgd.config.scalars import port_range
 from wgd.explain.journey import broken, steps
 from wgd.explain.sight import Asked, Sight
 from wgd.explain.steps import Mark, Step

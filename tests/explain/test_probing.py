@@ -10,7 +10,7 @@ import pytest
 
 from tests.configs import key
 from tests.explain.support import CAMERA, machine, text
-from wgd.config.values import port_range
+from wgd.config.scalars import port_range
 from wgd.explain.leg import leg
 from wgd.explain.probing import CIRCLES, FORBIDDEN, NO_WAY, PROBED, Attempt, Heard
 from wgd.explain.steps import Mark, Step, taken

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 from wgd.cli.machine import directories, privileged
 from wgd.cli.output import Exit, aside, page, show, show_json
-from wgd.config import values
+from wgd.config import scalars
 from wgd.config.document import Config, Interface, Peer, PortRange
 from wgd.config.source import Unfit
 from wgd.errors import ConfigError, KernelError, UsageError
@@ -185,6 +185,6 @@ def _speaking(interface: Interface, peer: Peer, address: IPAddress) -> Iterator[
 
 def _port(word: str) -> PortRange:
     try:
-        return values.port_range(word)
+        return scalars.port_range(word)
     except Unfit as error:
         raise UsageError(f"--port {word}: {error.message}") from None

@@ -13,7 +13,7 @@ from typing import Any
 
 from wgd import members
 from wgd.cli.output import Exit, show
-from wgd.config import addresses, keys, values
+from wgd.config import addresses, keys, scalars
 from wgd.config.decode import decode
 from wgd.config.document import Config, Interface
 from wgd.config.draft import PeerDraft
@@ -121,7 +121,7 @@ def _key(options: argparse.Namespace) -> tuple[bytes, Secret | None]:
         private = keys.generate()
         return keys.public_key(private), private
     try:
-        return values.key(options.public_key), None
+        return scalars.key(options.public_key), None
     except Unfit as error:
         raise UsageError(f"--public-key: {error.message}") from None
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from wgd.config.document import Endpoint, IPInterface
 from wgd.config.names import reads_as_address
+from wgd.config.scalars import text
 from wgd.config.source import Unfit
-from wgd.config.values import text
 from wgd.config.wording import quoted
 from wgd.prefixes import IPAddress, Prefix
 

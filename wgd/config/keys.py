@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from wgd.config import x25519
+from wgd.config.scalars import decoded_key
 from wgd.config.signature import Signature, lasts, signature
-from wgd.config.values import decoded_key
 from wgd.errors import WgdError
 from wgd.model import Secret
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wgd.config import sections, toml, values
+from wgd.config import scalars, sections, toml
 from wgd.config.draft import Draft, InterfaceDraft, NetworkDraft, PeerDraft
 from wgd.config.names import SHARED, Claim, Part, claim, interface_fault
 from wgd.config.piecewise import piecewise
@@ -72,7 +72,7 @@ class _File:
         forwards = tuple(map(sections.forward, self._tables("forward")))
         masquerades = tuple(map(sections.masquerade, self._tables("masquerade")))
         inputs = tuple(map(sections.inputs, self._tables("input")))
-        confirm_required = self._top.optional("confirm_required", values.boolean) is True
+        confirm_required = self._top.optional("confirm_required", scalars.boolean) is True
         self._misplaced()
         self._top.close(Section.TOP)
         file = self._where.file

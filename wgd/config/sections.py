@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgd.config import addresses, values
+from wgd.config import addresses, scalars
 from wgd.config.document import STRIP_AFTER, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.draft import (
     ForwardDraft,
@@ -35,19 +35,19 @@ def interface(table: Table) -> InterfaceDraft:
         table.error(table.where, "addresses is missing", hint)
     own = table.array("addresses", addresses.interface_address, _ADDRESSES)
     _no_address_twice(table, own)
-    role = table.optional("role", values.choice(Role))
-    listen_port = table.optional("listen_port", values.number(1, 65535, "a UDP port"))
-    private_key_file = table.optional("private_key_file", values.path)
-    mtu = table.optional("mtu", values.mtu)
-    fwmark = table.optional("fwmark", values.number(0, 2**32 - 1))
-    adopt = table.optional("adopt", values.boolean)
-    enabled = table.optional("enabled", values.boolean)
-    forwarding = table.optional("forwarding", values.choice(Forwarding))
-    strip_after = table.optional("strip_after", values.number(0, 2**31, "a number of seconds"))
-    clamp_mss = table.optional("clamp_mss", values.boolean)
-    fail_closed = table.optional("fail_closed", values.boolean)
-    log_drops = table.optional("log_drops", values.boolean)
-    foreign = table.optional("foreign", values.choice(Opens))
+    role = table.optional("role", scalars.choice(Role))
+    listen_port = table.optional("listen_port", scalars.number(1, 65535, "a UDP port"))
+    private_key_file = table.optional("private_key_file", scalars.path)
+    mtu = table.optional("mtu", scalars.mtu)
+    fwmark = table.optional("fwmark", scalars.number(0, 2**32 - 1))
+    adopt = table.optional("adopt", scalars.boolean)
+    enabled = table.optional("enabled", scalars.boolean)
+    forwarding = table.optional("forwarding", scalars.choice(Forwarding))
+    strip_after = table.optional("strip_after", scalars.number(0, 2**31, "a number of seconds"))
+    clamp_mss = table.optional("clamp_mss", scalars.boolean)
+    fail_closed = table.optional("fail_closed", scalars.boolean)
+    log_drops = table.optional("log_drops", scalars.boolean)
+    foreign = table.optional("foreign", scalars.choice(Opens))
     if strip_after is not None and role is not Role.HUB:
         hint = 'delete the line, or add role = "hub": a spoke keeps the endpoints it was told'
         table.error(table.where / "strip_after", "is for a hub", hint)
@@ -107,7 +107,7 @@ def peer(table: Table, name: str) -> PeerDraft:
         table.error(
             table.where, "allowed_ips is missing", f"the peer's addresses: allowed_ips = {_ALLOWED_IPS}"
         )
-    public_key = table.required("public_key", values.key, "what `wgd pubkey` prints on the peer")
+    public_key = table.required("public_key", scalars.key, "what `wgd pubkey` prints on the peer")
     allowed_ips = table.array("allowed_ips", addresses.network_or_name, _ALLOWED_IPS)
     options = table.given(_PEER_OPTIONS)
     table.close(Section.PEER)
@@ -116,11 +116,11 @@ def peer(table: Table, name: str) -> PeerDraft:
 
 _PEER_OPTIONS: dict[str, Reader[Any]] = {
     "endpoint": addresses.endpoint,
-    "persistent_keepalive": values.number(0, 65535, "a number of seconds"),
-    "preshared_key_file": values.path,
-    "routes": values.boolean,
-    "enabled": values.boolean,
-    "expires": values.moment,
+    "persistent_keepalive": scalars.number(0, 65535, "a number of seconds"),
+    "preshared_key_file": scalars.path,
+    "routes": scalars.boolean,
+    "enabled": scalars.boolean,
+    "expires": scalars.moment,
 }
 
 
@@ -132,8 +132,8 @@ def forward(table: Table) -> ForwardDraft:
         source=_side(table, "from", "who may open connections"),
         target=_side(table, "to", "where connections may go"),
         ports=_ports(table, ports),
-        incoming=table.optional("in", values.device),
-        outgoing=table.optional("out", values.device),
+        incoming=table.optional("in", scalars.device),
+        outgoing=table.optional("out", scalars.device),
     )
     table.close(Section.FORWARD)
     return read
@@ -148,13 +148,13 @@ def inputs(table: Table) -> InputDraft:
 
 
 def _ports(table: Table, hint: str) -> tuple[PortRange, ...]:
-    return table.filled("ports", values.port_range, _PORTS, hint).values if "ports" in table else ()
+    return table.filled("ports", scalars.port_range, _PORTS, hint).values if "ports" in table else ()
 
 
 def masquerade(table: Table) -> MasqueradeDraft:
     """`[[masquerade]]`."""
     hint = 'the device that leads to them, like out = "eth0"'
-    out = table.required("out", values.device, hint)
+    out = table.required("out", scalars.device, hint)
     target = _side(table, "to", 'what may be reached through it; everything is said aloud with ["any"]')
     snat = table.optional("snat", addresses.single)
     table.close(Section.MASQUERADE)

@@ -1,6 +1,6 @@
 """Reads one TOML table key by key and collects what is wrong with it, never stopping at the first.
 
-Each key is asked for once, with a reader from `values` or `addresses`; `close` reports the rest.
+Each key is asked for once, with a reader from `scalars` or `addresses`; `close` reports the rest.
 """
 
 from __future__ import annotations

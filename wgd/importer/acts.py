@@ -6,7 +6,7 @@ import enum
 import re
 from dataclasses import field
 
-from wgd.config import values
+from wgd.config import scalars
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Line
@@ -63,4 +63,4 @@ def ports(protocol: str | None, listed: str | None) -> tuple[str, ...]:
     if protocol not in ("tcp", "udp"):
         raise Unfit(f"rules of wgd know the protocols tcp, udp and icmp, not {protocol}")
     spans = re.split(r"[\s,]+", (listed or ALL_PORTS).strip("{} ")) if listed else [ALL_PORTS]
-    return tuple(str(values.port_range(f"{protocol}/{span.replace(':', '-')}")) for span in spans)
+    return tuple(str(scalars.port_range(f"{protocol}/{span.replace(':', '-')}")) for span in spans)

@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import re
 
-from wgd.config import addresses, values
+from wgd.config import addresses, scalars
 from wgd.config.document import Endpoint, IPInterface
 from wgd.config.source import Unfit
 from wgd.config.wording import quoted
@@ -46,12 +46,12 @@ def endpoint(word: str) -> Endpoint:
 
 def public_key(word: str) -> bytes:
     """A public key."""
-    return values.key(re.sub(r"\s+", "", word))
+    return scalars.key(re.sub(r"\s+", "", word))
 
 
 def secret(word: str) -> Secret | None:
     """A private or a preshared key; None when it is 32 zero bytes, which mean none."""
-    decoded = values.decoded_key(re.sub(r"\s+", "", word))
+    decoded = scalars.decoded_key(re.sub(r"\s+", "", word))
     if decoded is None:
         raise Unfit("it is no key: expected 44 characters of base64 that end in =")
     return Secret(decoded) if any(decoded) else None

@@ -1,4 +1,4 @@
-"""One TOML value → one canonical value, or `Unfit` with what was found and expected.
+"""One TOML scalar → one canonical value, or `Unfit` with what was found and expected.
 
 Nothing here knows a key, a file or another value.
 """
