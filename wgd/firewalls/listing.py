@@ -79,25 +79,21 @@ class _Unreadable(Exception):
 def chains(listed: Iterable[tuple[str, Listed]]) -> dict[Key, Chain]:
     """All chains of a listing, given as (sort, object), with their rules."""
     everything = list(listed)
-    sets: Sets = {
-        (one["family"], one["table"], one["name"]): one.get("elem", [])
-        for sort, one in everything
-        if sort in ("set", "map")
-    }
+    sets: Sets = {_key(one): one.get("elem", []) for sort, one in everything if sort in ("set", "map")}
     rules: dict[Key, list[Rule]] = {}
     for sort, one in everything:
         if sort == "rule":
             rules.setdefault((one["family"], one["table"], one["chain"]), []).extend(_rules(one, sets))
-    return {
-        key: _chain(one, tuple(rules.get(key, ())))
-        for sort, one in everything
-        if sort == "chain"
-        for key in [(one["family"], one["table"], one["name"])]
-    }
+    found = {_key(one): one for sort, one in everything if sort == "chain"}
+    return {key: _chain(key, one, tuple(rules.get(key, ()))) for key, one in found.items()}
 
 
-def _chain(one: Listed, rules: tuple[Rule, ...]) -> Chain:
-    where = (one["family"], one["table"], one["name"])
+def _key(one: Listed) -> Key:
+    """Of a set or a chain."""
+    return one["family"], one["table"], one["name"]
+
+
+def _chain(where: Key, one: Listed, rules: tuple[Rule, ...]) -> Chain:
     if one.get("type") not in ("filter", "route"):  # what translates addresses does not drop
         return Chain(*where, rules)
     policy = Does.DROP if one.get("policy") == "drop" else Does.ACCEPT
@@ -237,7 +233,7 @@ class _Reading:
         """Of addresses of an IP version, or of ports (None); comparisons go from one end to the number."""
         spans = [_span(one, version) for one in self._elements(right)]
         if op in ("==", "in", "!="):
-            return prefixes.union(*((span,) for span in spans))
+            return prefixes.merged(spans)
         ((first, last),) = spans
         low, high = PORTS[0] if version is None else prefixes.everything(version)[0]
         compared = {"<": (low, first - 1), "<=": (low, last), ">": (last + 1, high), ">=": (first, high)}

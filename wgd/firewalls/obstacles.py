@@ -20,7 +20,7 @@ from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
 from wgd.firewalls.gathering import Ways, gathered, spans
 from wgd.firewalls.packets import ICMP, Packets
-from wgd.firewalls.walk import Does, Ending, Ruleset, endings
+from wgd.firewalls.walk import Chain, Does, Ending, Ruleset, endings
 from wgd.model import State
 from wgd.prefixes import Prefix, Ranges
 from wgd.values import value
@@ -82,11 +82,10 @@ def _answers(ruleset: Ruleset, question: Question) -> Iterator[Obstacle]:
     """One for each base chain that drops some of it, there or back. Before the routing only what is certain
     counts: nearly everybody looks there whether an address can have come by that way (rp_filter)."""
     packets = question.packets
-    for base in ruleset.bases("prerouting", packets.version) + ruleset.bases(question.hook, packets.version):
+    for base in _bases(ruleset, question):
         forth = _worst(endings(ruleset, base, packets))
         back = _worst(endings(ruleset, base, packets.replies)) if question.hook == "forward" else None
-        bad = [ending for ending in (forth, back) if ending]
-        worst = next((ending for ending in bad if ending.does is Does.DROP), bad[0] if bad else None)
+        worst = _worst(ending for ending in (forth, back) if ending)
         if worst is None or (base.hook == "prerouting" and worst.does is not Does.DROP):
             continue
         certain = worst.does is Does.DROP
@@ -104,6 +103,12 @@ def _answers(ruleset: Ruleset, question: Question) -> Iterator[Obstacle]:
         )
 
 
+def _bases(ruleset: Ruleset, question: Question) -> tuple[Chain, ...]:
+    """The base chains that its packets meet, in order."""
+    version = question.packets.version
+    return ruleset.bases("prerouting", version) + ruleset.bases(question.hook, version)
+
+
 def _worst(found: Iterable[Ending]) -> Ending | None:
     """A drop if there is one, else what is unknown; None: all of it is accepted."""
     bad = [ending for ending in found if ending.does is not Does.ACCEPT]
@@ -115,7 +120,7 @@ def in_the_way(ruleset: Ruleset, flow: Flow, incoming: str, outgoing: str) -> It
     one protocol is dropped, so that nothing of it gets by."""
     for question in _asked(flow, incoming, outgoing):
         ways = (question.packets, question.packets.replies) if outgoing else (question.packets,)
-        chains = ruleset.bases("prerouting", flow.version) + ruleset.bases(question.hook, flow.version)
+        chains = _bases(ruleset, question)
         whole = any(
             all(ending.does is Does.DROP for ending in endings(ruleset, base, packets))
             for base in chains

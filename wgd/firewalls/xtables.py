@@ -128,7 +128,7 @@ def _understood(option: str, value: str, negated: bool, version: int) -> Iterato
     elif option in PORTS:
         spans = [one.partition(":") for one in value.split(",")]
         ranges = ((int(first or 0), int((last or 65535) if colon else first)) for first, colon, last in spans)
-        yield Within(PORTS[option], prefixes.union(*((span,) for span in ranges)), negated)
+        yield Within(PORTS[option], prefixes.merged(ranges), negated)
     elif option in ("--icmp-type", "--icmpv6-type"):
         yield Among("protocol", frozenset((ICMP[version],)))
         yield Among("icmp", frozenset((ICMP_TYPES.get(value, value),)), negated)
