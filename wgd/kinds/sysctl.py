@@ -70,7 +70,7 @@ def forwarding_path(device: str) -> str:
 def fenced(config: Config, seen: State) -> tuple[tuple[tuple[int, str], ...], bool]:
     """What wgd opened besides its own interfaces: (IP versions and devices that now forward, whether all
     IPv6 forwarding is on because of us). It is ours if it has a note, or is still off."""
-    ours = {*config.managed(), *(name for name, link in seen.of("link").items() if link.group == OURS)}
+    ours = _our_links(config, seen)
     observed = seen.of("sysctl")
     wanted = {sysctl.path: sysctl for sysctl in _forwarding(config, seen)}
     noted = {str(path) for path, sysctl in observed.items() if sysctl.original == "0"}
@@ -90,9 +90,14 @@ def gated(config: Config, seen: State) -> tuple[tuple[int, str], ...]:
     if not any(interface.fail_closed for interface in config.enabled()):
         return ()
     places, all_ipv6 = fenced(config, seen)
-    ours = {*config.managed(), *(name for name, link in seen.of("link").items() if link.group == OURS)}
+    ours = _our_links(config, seen)
     six = ingress(config, seen)[6] if all_ipv6 else ()
     return tuple(sorted({*places, *((6, device) for device in six if device not in ours)}))
+
+
+def _our_links(config: Config, seen: State) -> set[str]:
+    """Those that the files name, and those that carry our group."""
+    return {*config.managed(), *(link.name for link in seen.of("link").values() if link.group == OURS)}
 
 
 class SysctlKind(Kind[Sysctl]):
