@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from wgd.config.document import host_and_port
 from wgd.endpoints import SILENT
 from wgd.explain.belonging import PEER
-from wgd.explain.leg import Leg, address_of, restored, text_of
+from wgd.explain.leg import Leg, address_of, restored
 from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import obstacles
@@ -125,7 +126,7 @@ def endpoint_is_out_of_date(leg: Leg) -> Finding | None:
         f"{wanted.host} is {now[0][0]} now, and {leg.name} is still called at {leg.place}",
         Mend("the daemon follows the name after 135 s without an answer", ("systemctl start wgd",))
         if not leg.sight.mended
-        else Mend("at once", (f"wg set {leg.device} peer {key} endpoint {text_of(now[0])}",)),
+        else Mend("at once", (f"wg set {leg.device} peer {key} endpoint {host_and_port(*now[0])}",)),
     )
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from wgd.config.document import Config, Endpoint, Interface
+from wgd.config.document import Config, Endpoint, Interface, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.config.wording import dotted
-from wgd.endpoints import SocketAddress
 from wgd.explain.sight import LOCAL, IPAddress, Lookup, Sight, Way
 from wgd.explain.steps import Mend
 from wgd.kinds.device import Device
@@ -81,7 +80,7 @@ class Leg:
         """Where the peer is called."""
         if self.peer is None or self.peer.endpoint is None:
             return "nowhere"
-        return text_of(self.peer.endpoint)
+        return host_and_port(*self.peer.endpoint)
 
     @property
     def age(self) -> float | None:
@@ -177,12 +176,6 @@ def address_of(text: str) -> IPAddress | None:
 def table_of(peer: str) -> str:
     """As TOML wants it: a dot in a bare name would nest."""
     return f"[{dotted(('peers', peer))}]"
-
-
-def text_of(endpoint: SocketAddress) -> str:
-    """As a person writes it."""
-    host, port = endpoint
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def word(interface: Interface, address: IPAddress) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from errno import ECONNREFUSED, errorcode
 
-from wgd.config.document import PortRange
+from wgd.config.document import PortRange, host_and_port
 from wgd.explain.answering import what_to_compare
 from wgd.explain.calling import LIVE
-from wgd.explain.leg import Leg, text_of
+from wgd.explain.leg import Leg
 from wgd.explain.sight import IPAddress
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.peer import Peer
@@ -164,8 +164,8 @@ def peer_moved_meanwhile(attempt: Attempt) -> Finding | None:
     if before is None or now is None or before.endpoint in (None, now.endpoint):
         return None
     return Finding(
-        f"{attempt.leg.name} was at {text_of(before.endpoint)} and is at {attempt.leg.place} now: it moved, "
-        "or two machines have its key",
+        f"{attempt.leg.name} was at {host_and_port(*before.endpoint)} and is at {attempt.leg.place} now: "
+        "it moved, or two machines have its key",
         Mend(
             "each machine needs a key of its own",
             (f"wgd genkey {attempt.leg.device}",),

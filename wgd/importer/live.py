@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from wgd.config import keys
+from wgd.config.document import host_and_port
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Ledger, Line, Raw, RawPeer, Said
@@ -86,8 +87,7 @@ class Live:
         for net in sorted(peer.allowed_ips, key=lambda net: (net.version, net)):
             self._allowed(made, net, self._fact(f"{name} allowed ip {net}"))
         if peer.endpoint:
-            host, port = peer.endpoint
-            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            where = host_and_port(*peer.endpoint)
             self._endpoint(made, where, self._fact(f"{name} endpoint {where}"))
         if peer.persistent_keepalive:
             seconds = peer.persistent_keepalive

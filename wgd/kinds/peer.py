@@ -17,7 +17,7 @@ from functools import partial
 from operator import attrgetter
 from typing import ClassVar
 
-from wgd.config.document import Config, Interface, Role
+from wgd.config.document import Config, Interface, Role, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
@@ -316,7 +316,4 @@ def _psk(key: Secret | None) -> str:
 
 
 def _endpoint(endpoint: SocketAddress | None) -> str:
-    if endpoint is None:
-        return "none"
-    host, port = endpoint
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_and_port(*endpoint) if endpoint else "none"

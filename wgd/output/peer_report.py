@@ -12,7 +12,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from wgd.config.document import Interface
+from wgd.config.document import Interface, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.kinds.peer import Peer
 from wgd.model import Plan, State, Verb
@@ -99,17 +99,13 @@ def _named(peer: ConfiguredPeer | None, have: Peer | None) -> dict[str, Any]:
 def _moving(have: Peer | None, state: str) -> dict[str, Any]:
     endpoint = have.endpoint if have else None
     return {
-        "endpoint": _socket_address(*endpoint) if endpoint else None,
+        "endpoint": host_and_port(*endpoint) if endpoint else None,
         "last_handshake": (have.last_handshake or None) if have else None,
         "received": have.received if have else 0,
         "sent": have.sent if have else 0,
         "stripped": asdict(have.stripped) if have and have.stripped else None,
         "state": state,
     }
-
-
-def _socket_address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def in_base64(key: bytes) -> str:
