@@ -82,14 +82,8 @@ def _fits(flow: Flow, one: Connection) -> bool:
         not networks or any(first <= address <= last for first, last in map(prefixes.span, networks))
         for networks, address in sides
     )
-    protocol = _PROTOCOLS.get(one.protocol)
-    return inside and (
-        not flow.ports
-        or any(
-            port.protocol == protocol and (protocol == "icmp" or port.first <= one.port <= port.last)
-            for port in flow.ports
-        )
-    )
+    protocol = _PROTOCOLS.get(one.protocol, "")
+    return inside and (not flow.ports or any(ports.has(protocol, one.port) for ports in flow.ports))
 
 
 def allowed(config: Config, seen: State) -> Allowed:

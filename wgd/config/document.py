@@ -70,7 +70,15 @@ class PortRange:
     def __str__(self) -> str:
         if self.protocol == "icmp":
             return "icmp"
-        return f"{self.protocol}/{self.first}" + (f"-{self.last}" if self.last != self.first else "")
+        return f"{self.protocol}/{self.numbers()}"
+
+    def numbers(self, between: str = "-") -> str:
+        """The port, or the first and the last with that between them."""
+        return str(self.first) if self.first == self.last else f"{self.first}{between}{self.last}"
+
+    def has(self, protocol: str, port: int) -> bool:
+        """Whether the port of that protocol is one of these; ICMP has none."""
+        return self.protocol == protocol and (protocol == "icmp" or self.first <= port <= self.last)
 
 
 @value

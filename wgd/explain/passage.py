@@ -71,9 +71,7 @@ class Passage:
 
     def _covers(self, ports: PortRange) -> bool:
         port = self.asked.port
-        return (
-            port is not None and ports.protocol == port.protocol and ports.first <= port.first <= ports.last
-        )
+        return port is not None and ports.has(port.protocol, port.first)
 
     @cached_property
     def disguises(self) -> tuple[Disguise, ...]:

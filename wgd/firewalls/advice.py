@@ -123,11 +123,7 @@ def _protocol(ports: PortRange | None, packets: Packets) -> Iterator[str]:
     if ports is not None:
         yield f"-p {packets.protocol}"
         if ports.protocol != "icmp":
-            yield f"--dport {_span(ports, ':')}"
-
-
-def _span(ports: PortRange, between: str) -> str:
-    return str(ports.first) if ports.first == ports.last else f"{ports.first}{between}{ports.last}"
+            yield f"--dport {ports.numbers(':')}"
 
 
 def _line(*words: str) -> str:
@@ -155,7 +151,7 @@ def _nft_ports(opening: Opening) -> str:
         return ""
     if ports.protocol == "icmp":
         return f"meta l4proto {opening.packets.protocol}"
-    return f"{ports.protocol} dport {_span(ports, '-')}"
+    return f"{ports.protocol} dport {ports.numbers()}"
 
 
 def _ufw(ruleset: Ruleset, ending: Ending, opening: Opening) -> Iterator[str]:
@@ -163,10 +159,10 @@ def _ufw(ruleset: Ruleset, ending: Ending, opening: Opening) -> Iterator[str]:
     packets, ports = opening.packets, opening.ports
     verb = "prepend allow" if ending.chain.name.startswith("ufw-user-") else "allow"
     with_ports = ports is not None and ports.protocol != "icmp"
-    protocol = f"port {_span(ports, ':')} proto {ports.protocol}" if ports is not None and with_ports else ""
+    protocol = f"port {ports.numbers(':')} proto {ports.protocol}" if ports is not None and with_ports else ""
     for source, target in opening.pairs():
         if opening.to_host and not source and not target and ports is not None and with_ports:
-            yield _line("ufw", verb, f"{_span(ports, ':')}/{ports.protocol}")
+            yield _line("ufw", verb, f"{ports.numbers(':')}/{ports.protocol}")
             continue
         devices = _line(f"in on {packets.incoming}", f"out on {packets.outgoing}" if packets.outgoing else "")
         sides = f"from {source or 'any'} to {target or 'any'}"
@@ -205,7 +201,7 @@ def _policy(incoming: str, outgoing: str) -> str:
 def _services(opening: Opening) -> Iterator[str]:
     ports = opening.ports
     if ports is not None and ports.protocol != "icmp" and opening.packets.source == _everywhere(opening):
-        yield f"--add-port={_span(ports, '-')}/{ports.protocol}"
+        yield f"--add-port={ports.numbers()}/{ports.protocol}"
         return
     yield from (f"--add-rich-rule='{rule}'" for rule in _rich_rules(opening))
 
@@ -218,7 +214,7 @@ def _rich_rules(opening: Opening) -> Iterator[str]:
     ports = opening.ports
     what = ""
     if ports is not None:
-        what = f'port port="{_span(ports, "-")}" protocol="{ports.protocol}"'
+        what = f'port port="{ports.numbers()}" protocol="{ports.protocol}"'
         if ports.protocol == "icmp":
             what = f'protocol value="{opening.packets.protocol}"'
     for source, target in opening.pairs():

@@ -43,9 +43,7 @@ def _meets(one: Published, flow: Flow) -> bool:
         return False
     if flow.target.networks and not any(address in network for network in flow.target.networks):
         return False
-    return not flow.ports or any(
-        ports.protocol == one.protocol and ports.first <= one.port <= ports.last for ports in flow.ports
-    )
+    return not flow.ports or any(ports.has(one.protocol, one.port) for ports in flow.ports)
 
 
 def _words(interface: str, lost: list[Published]) -> str:

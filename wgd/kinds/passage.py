@@ -228,5 +228,4 @@ def _protocol(ports: PortRange | None, icmp: str, side: str) -> tuple[str, ...]:
         return ()
     if ports.protocol == "icmp":
         return "-p", icmp
-    span = str(ports.first) if ports.first == ports.last else f"{ports.first}:{ports.last}"
-    return "-p", ports.protocol, "-m", ports.protocol, side, span
+    return "-p", ports.protocol, "-m", ports.protocol, side, ports.numbers(":")
