@@ -70,8 +70,7 @@ def at_rest(done: Report) -> bool:
     left = {change.ref for change in done.residue.changes}
     if not left:
         return True
-    worked = {ref for outcome in done.outcomes if outcome.ok for ref in outcome.op.refs}
-    return left <= worked and all(outcome.ok for outcome in done.outcomes)
+    return left <= done.worked and all(outcome.ok for outcome in done.outcomes)
 
 
 def _by(repair: Repair) -> str:

@@ -248,3 +248,8 @@ class Report:
     @property
     def converged(self) -> bool:
         return self.residue.settled
+
+    @property
+    def worked(self) -> set[Ref]:
+        """What the ops that worked were about."""
+        return {ref for outcome in self.outcomes if outcome.ok for ref in outcome.op.refs}

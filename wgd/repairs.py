@@ -88,7 +88,7 @@ def repairs(
     if before is None:
         return ()
     failed = {ref for outcome in done.outcomes if not outcome.ok for ref in outcome.op.refs}
-    worked = {ref for outcome in before.outcomes if outcome.ok for ref in outcome.op.refs}
+    worked = before.worked
     earlier = {change.ref: change for change in before.plan.changes if change.ref in worked} | (known or {})
     found = [c for c in done.plan.changes if _stood(c, before) or _same(c, earlier.get(c.ref))]
     taking = {change.ref for change in found if _takes_along(change)}
