@@ -98,9 +98,12 @@ class _Settling:
         return None
 
     def _differs(self, file: str) -> bool:
-        if file in self.dropped or _owner(file) in self.held:
+        if self._is_out(file):
             return False
         return self.current.get(file) != self.accepted.get(file)
+
+    def _is_out(self, file: str) -> bool:
+        return file in self.dropped or _owner(file) in self.held
 
     def _files_of(self, interface: str) -> list[str]:
         return [file for file in {**self.current, **self.accepted} if _owner(file) == interface]
@@ -144,11 +147,7 @@ class _Settling:
             self.dropped.add(error.file)
 
     def in_force(self) -> dict[str, bytes]:
-        kept = {
-            file: copy
-            for file, copy in self.accepted.items()
-            if file in self.dropped or _owner(file) in self.held
-        }
+        kept = {file: copy for file, copy in self.accepted.items() if self._is_out(file)}
         return kept | {file: content for file, content in self.current.items() if isinstance(content, bytes)}
 
 
