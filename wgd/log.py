@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Protocol
 
+from wgd.output.terminal import plain
+
 
 class Log(Protocol):
     """Tells one thing a line: `event` in words, and what belongs to it as fields."""
@@ -39,19 +41,15 @@ class Journal:
 
 
 def _write(priority: int, event: str, fields: dict[str, object]) -> None:
+    """One line, whatever a stranger put into a name: control characters are shown, not sent."""
     told = " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
-    sys.stderr.write(f"<{priority}>{_plain(event)}" + (f"  {told}" if told else "") + "\n")
+    sys.stderr.write(f"<{priority}>{plain(event)}" + (f"  {told}" if told else "") + "\n")
     sys.stderr.flush()
 
 
 def _quoted(value: object) -> str:
-    text = _plain(str(value))
+    text = plain(str(value))
     return f'"{text}"' if " " in text else text
-
-
-def _plain(text: str) -> str:
-    """One line, whatever a stranger put into a name: control characters are shown, not sent."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _for_eyes() -> Log:
