@@ -131,7 +131,7 @@ def _full(*args: object) -> int:
 
 
 def test_a_full_disk_lets_no_trial_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials.os, "fsync", _full)
+    monkeypatch.setattr(os, "fsync", _full)
     assert "No space" in machine.passes(TRY).refused
     assert machine.passes().trial is None
     monkeypatch.undo()
@@ -143,7 +143,7 @@ def test_a_full_disk_keeps_what_was_to_be_tried_out(
     machine.passes(TRY)
     machine.save(51822)
     with monkeypatch.context() as patch:
-        patch.setattr(trials.os, "fsync", _full)
+        patch.setattr(os, "fsync", _full)
         loaded = machine.passes()
         assert "No space" in loaded.refused and loaded.config.interfaces["wg0"].listen_port == 51821
         assert machine.port() == 51821
@@ -153,7 +153,7 @@ def test_a_full_disk_keeps_what_was_to_be_tried_out(
 
 def test_a_full_disk_confirms_nothing(tried: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(trials.os, "fsync", _full)
+        patch.setattr(os, "fsync", _full)
         assert "No space" in tried.passes(CONFIRM).refused
     assert tried.phase() is Phase.RUNNING
     tried.now = 1061.0

@@ -1,18 +1,17 @@
 """`status.json`: where the daemon leaves what it last saw, for `wgd status` and for the daemon after it.
 
-Written whole and swung into place, so that a reader never sees a part. For owner and group only: endpoints
-tell where people are.
+Written whole, and for owner and group only: endpoints tell where people are.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from wgd.repairs import REPAIR
+from wgd.sources import atomic
 
 NAME = "status.json"
 
@@ -21,11 +20,7 @@ Value = Mapping[str, Any]
 
 def write_status(directory: Path, value: Value) -> None:
     """Replace the file; the peers in it are JSON texts (`wgd.output.peer_report`). Raises OSError."""
-    path = directory / NAME
-    new = path.with_suffix(".json.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:
-        file.write(as_json(value).encode())
-    new.replace(path)
+    atomic.replace(directory / NAME, as_json(value).encode())
 
 
 def as_json(value: Value) -> str:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from wgd.config.signature import Signature, signature
 from wgd.config.snapshot import differing
+from wgd.sources.atomic import sync
 
 ACCEPTED = "accepted.jsonl"
 _LINE = b'{"crc32":"%08x","files":%b}\n'
@@ -113,7 +114,7 @@ class Store:
         finally:
             os.close(number)
         self._end, self._most = len(line), 2 * len(line) + _SPARE
-        _sync(new.parent)
+        sync(new.parent)
 
 
 def read_store(state: Path) -> Mapping[str, bytes]:
@@ -161,11 +162,3 @@ def _give(number: int, directory: Path) -> None:
     if os.geteuid() == 0:
         owner = directory.stat()
         os.fchown(number, owner.st_uid, owner.st_gid)
-
-
-def _sync(directory: Path) -> None:
-    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

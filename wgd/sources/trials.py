@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from typing import Any
 
 from wgd.config.names import SHARED, claim
 from wgd.config.schema import draft
+from wgd.sources import atomic
 from wgd.trial import TIMEOUT, WAITING, Look, Phase, Request, Trial, step, unrecorded
 
 RECORD = "trial.json"
@@ -131,26 +131,8 @@ def read_trial(state: Path) -> Trial | None:
 def _write(path: Path, trial: Trial) -> None:
     """Whole or not at all, and there after a power cut. Raises OSError."""
     text = json.dumps(asdict(trial) | {"names": sorted(trial.names)})
-    new = path.with_suffix(".json.new")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    atomic.replace(path, text.encode(), lasting=True)
 
 
 def told(trial: Trial | None, refused: str, now: float) -> dict[str, Any] | None:
@@ -168,10 +150,7 @@ def told(trial: Trial | None, refused: str, now: float) -> dict[str, Any] | None
 
 def ask(run: Path, request: Request) -> None:
     """Leave a request for the daemon. Raises OSError."""
-    new = (run / REQUEST).with_suffix(".json.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
-        json.dump(asdict(request), file)
-    new.replace(run / REQUEST)
+    atomic.replace(run / REQUEST, json.dumps(asdict(request)).encode())
 
 
 def withdraw(run: Path) -> None:
