@@ -69,7 +69,7 @@ def side(*words: str, peers: tuple[str, ...] = (), **named: tuple[str, ...]) -> 
     known = {"any", "internet", *peers}
     ranges = [text for word in words if word not in known for text in named.get(word, (word,))]
     return Side(
-        words,
+        tuple(word if word in known or word in named else network(word) for word in words),
         networks(*ranges),
         tuple(word for word in words if word in peers),
         "any" in words,

@@ -54,18 +54,18 @@ def _peer(peer: Peer) -> dict[str, object]:
 
 
 def _masquerade(rule: Masquerade) -> dict[str, object]:
-    section = {"out": rule.out, "to": list(rule.target.words), "snat": str(rule.snat) if rule.snat else None}
+    section = {"out": rule.out, "to": list(map(str, rule.target.words)), "snat": str(rule.snat) if rule.snat else None}
     return _without_none(section)
 
 
 def _input(rule: Input) -> dict[str, object]:
-    return _without_none({"from": list(rule.source.words), "ports": list(map(str, rule.ports)) or None})
+    return _without_none({"from": list(map(str, rule.source.words)), "ports": list(map(str, rule.ports)) or None})
 
 
 def _forward(rule: Forward) -> dict[str, object]:
     section = {
-        "from": list(rule.source.words),
-        "to": list(rule.target.words),
+        "from": list(map(str, rule.source.words)),
+        "to": list(map(str, rule.target.words)),
         "ports": list(map(str, rule.ports)) or None,
         "in": rule.incoming,
         "out": rule.outgoing,

@@ -48,7 +48,7 @@ def test_what_words_of_rules_stand_for() -> None:
     decoded = read(text({"wg0.toml": content}))
     assert decoded.problems == ()
     rule = decoded.config.interfaces["wg0"].forwards[0]
-    assert rule.source.words == ("hub-1", "10.0.0.0/8", "any")
+    assert tuple(map(str, rule.source.words)) == ("hub-1", "10.0.0.0/8", "any")
     assert (rule.source.peers, rule.source.networks) == (("hub-1",), (Prefix.parse("10.0.0.0/8"),))
     assert (rule.source.any, rule.source.internet) == (True, False)
     assert rule.target.networks == (Prefix.parse("10.11.12.0/24"), Prefix.parse("fd00:c::/64"))

@@ -106,20 +106,20 @@ class Peer:
 
 @value
 class Side:
-    """One side of a rule: the words as written, in order.
+    """One side of a rule: its words, in order.
 
-    Each word is a peer name, a network name, `any`, `internet`, or a CIDR; `networks` holds what the
-    CIDRs and network names stand for, `peers` the peer names.
+    Each word is a peer name, a network name, `any`, `internet`, or a prefix; `networks` holds those and what
+    the network names stand for, `peers` the peer names.
     """
 
-    words: tuple[str, ...]
+    words: tuple[Prefix | str, ...]
     networks: tuple[Prefix, ...] = ()
     peers: tuple[str, ...] = ()
     any: bool = False
     internet: bool = False
 
     def __str__(self) -> str:
-        return ", ".join(self.words)
+        return ", ".join(map(str, self.words))
 
 
 @value

@@ -94,7 +94,6 @@ class Names:
         """One side of a rule."""
         if not any(isinstance(word, str) for word in words.values):
             return _addresses(cast("tuple[Prefix, ...]", words.values))
-        texts = tuple(map(str, words.values))
         ranges: list[Prefix] = []
         peers: list[str] = []
         for word, where in words:
@@ -107,7 +106,7 @@ class Names:
                     case PeerDraft() as peer:
                         peers.append(word)
                         self._must_live_here(peer, where)
-        return _side(texts, tuple(dict.fromkeys(ranges)), tuple(dict.fromkeys(peers)))
+        return _side(words.values, tuple(dict.fromkeys(ranges)), tuple(dict.fromkeys(peers)))
 
     def lives_here(self, peer: PeerDraft) -> bool:
         """Whether a rule can mean the peer, as far as is known."""
@@ -165,11 +164,11 @@ class Names:
 @lru_cache(maxsize=256)
 def _addresses(words: tuple[Prefix, ...]) -> Side:
     """A side that names nobody."""
-    return Side(tuple(map(str, words)), tuple(dict.fromkeys(words)))
+    return Side(words, tuple(dict.fromkeys(words)) if len(words) > 1 else words)
 
 
 @lru_cache(maxsize=256)
-def _side(words: tuple[str, ...], networks: tuple[Prefix, ...], peers: tuple[str, ...]) -> Side:
+def _side(words: tuple[Prefix | str, ...], networks: tuple[Prefix, ...], peers: tuple[str, ...]) -> Side:
     """Ten thousand rules may lead to the same side: then it is one object."""
     return Side(words, networks, peers, any=ANY in words, internet=INTERNET in words)
 

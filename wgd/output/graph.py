@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from wgd.config.document import Config, Interface, Peer, Side
+from wgd.config.document import Config, Interface, Peer
 from wgd.output.terminal import BOLD, DIM, GREEN, Page, width
 from wgd.prefixes import Prefix, within
 from wgd.values import value
@@ -81,15 +81,11 @@ def _arrows(interface: Interface) -> Iterator[Arrow]:
     for rule in interface.forwards:
         devices = [f"in by {rule.incoming}"] if rule.incoming else []
         devices += [f"out by {rule.outgoing}"] if rule.outgoing else []
-        yield Arrow(_side(rule.source), _side(rule.target), ", ".join([*map(str, rule.ports), *devices]))
+        yield Arrow(str(rule.source), str(rule.target), ", ".join([*map(str, rule.ports), *devices]))
     for door in interface.inputs:
-        yield Arrow(_side(door.source), HERE, ", ".join(map(str, door.ports)))
+        yield Arrow(str(door.source), HERE, ", ".join(map(str, door.ports)))
     for masquerade in interface.masquerades:
-        yield Arrow(interface.name, _side(masquerade.target), f"with the address of {masquerade.out}")
-
-
-def _side(side: Side) -> str:
-    return ", ".join(side.words)
+        yield Arrow(interface.name, str(masquerade.target), f"with the address of {masquerade.out}")
 
 
 # As text.
