@@ -5,20 +5,19 @@ A `Ranges` is a sorted tuple of disjoint, non-adjacent (first, last) integer pai
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import repeat
 from operator import itemgetter
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 IPAddress = IPv4Address | IPv6Address
 Ranges = tuple[tuple[int, int], ...]
 
 BITS = {4: 32, 6: 128}
-_NUMBER = "(0|[1-9][0-9]{0,2})"
-_IPV4 = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}\.{_NUMBER}/{_NUMBER}")
+_LENGTHS = {version: {str(length): length for length in range(bits + 1)} for version, bits in BITS.items()}
 _BYTES = {4: 4, 6: 16}
 
 
@@ -40,15 +39,18 @@ class Prefix(NamedTuple):
 
     @classmethod
     def plain(cls, text: str) -> Prefix | None:
-        """From an IPv4 CIDR as most are written, in half the time that `ipaddress` takes; None: it is
+        """From a CIDR as most are written, in a quarter of the time that `ipaddress` takes; None: it is
         another text, or none."""
-        found = _IPV4.fullmatch(text)
-        if not found:
+        address, _, word = text.partition("/")
+        version, family = (6, AF_INET6) if ":" in address else (4, AF_INET)
+        length = _LENGTHS[version].get(word)
+        if length is None:
             return None
-        one, two, three, four, length = map(int, found.groups())
-        first = one << 24 | two << 16 | three << 8 | four
-        fits = one <= 255 and two <= 255 and three <= 255 and four <= 255 and length <= 32
-        return cls(4, first, length) if fits and not first & (1 << 32 - length) - 1 else None
+        try:
+            first = int.from_bytes(inet_pton(family, address), "big")
+        except (OSError, ValueError):  # ValueError: it holds a zero byte, or half a character
+            return None
+        return None if first & (1 << BITS[version] - length) - 1 else cls(version, first, length)
 
     @classmethod
     def of(cls, network: IPv4Network | IPv6Network) -> Prefix:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
+from functools import cache
 
 from wgd.config.document import Endpoint, IPInterface
 from wgd.config.names import reads_as_address
@@ -116,7 +116,7 @@ def network_or_name(value: object) -> Prefix | str:
     return text(value, "a network like 10.11.12.0/24, or a name, in quotes")
 
 
-@lru_cache(maxsize=1 << 16)
+@cache
 def _network_or_name(word: str) -> Prefix | str:
     """Rules name a target ten thousand times, and each source again after its peer, if only at the end of a
     large file: then it is one object."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from sys import intern
 from typing import NamedTuple
 
 from wgd.config.locate import KeyPath
@@ -85,7 +86,7 @@ def read(piece: str) -> Part | None:
     if opening is None:
         return None
     *names, table, array = opening.groups()
-    section = table or array or "peers"
+    section = intern(table or array or "peers")  # each of ten thousand keeps it
     name = next((name for name in names if name is not None), "")
     content = _plain(piece, opening.end())
     if content is None and not _ELSEWHERE.search(piece):
