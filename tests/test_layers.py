@@ -85,6 +85,8 @@ PURE = (
 )
 OUTSIDE = {"os", "socket", "subprocess", "time", "threading", "ctypes", "pathlib"}
 OUTSIDE |= {"pyroute2", "nftables", "watchdog"}
+SPELLING = {"AF_INET", "AF_INET6", "inet_pton"}
+"""What of `socket` reads the text of an address, and sees nothing."""
 HOMES = {
     "pyroute2": ("wgd.kernel", "wgd.sources"),
     "nftables": ("wgd.kernel", "wgd.sources"),
@@ -115,6 +117,8 @@ def _imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             for alias in node.names:
+                if node.module == "socket" and alias.name in SPELLING:
+                    continue
                 submodule = f"{node.module}.{alias.name}"
                 yield submodule if submodule in MODULES else str(node.module)
 

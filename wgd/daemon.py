@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import partial
 
 from wgd import log
+from wgd.access import flows
 from wgd.config.document import Config
 from wgd.config.snapshot import differing
 from wgd.edit import edit_plan
@@ -302,6 +303,7 @@ class Daemon:
         self._pacer.told(ended - started)
         self._tidy(ended)
         self._files.prepare()
+        flows.prepare()
 
     def _tidy(self, now: float) -> None:
         """Look for garbage that refers to itself; all else goes by itself. Left alone, the interpreter would

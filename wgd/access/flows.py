@@ -182,6 +182,10 @@ class Reader:
                 return None
         return heard if all(map(_flows_alone, heard)) else None
 
+    def prepare(self) -> None:
+        self._forwards.prepare()
+        self._inputs.prepare()
+
     def ingress(self, config: Config, seen: State) -> Ingress:
         read = self.read(config, seen)
         if self._ingress[0] is not read:
@@ -221,6 +225,11 @@ def _flows_alone(heard: Heard[Said]) -> bool:
     """Whether nothing else differs: of devices, what comes or goes is bound to is also had by who stays."""
     bound = _bound_by(heard.gone) ^ _bound_by(heard.come)
     return bound <= _bound_by(heard.sure) and not any(one.loose for one in chain(heard.gone, heard.come))
+
+
+def prepare() -> None:
+    """Make now, while nobody waits, what the first edit would need."""
+    _READER.prepare()
 
 
 def edited(before: Config, now: Config, edits: Edits, seen: State) -> Mapping[str, Moved] | None:

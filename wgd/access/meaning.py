@@ -6,6 +6,7 @@ and a packet for a camera whose peer is gone out by the default route.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -70,9 +71,9 @@ class Said(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _bound(version: int, devices: tuple[str, ...]) -> frozenset[tuple[int, str]]:
+def _bound(version: int, devices: tuple[str | None, ...]) -> frozenset[tuple[int, str]]:
     """Ten thousand rules are bound to the same devices: then it is one object."""
-    return frozenset((version, device) for device in devices)
+    return frozenset((version, device) for device in devices if device is not None)
 
 
 class Ear:
@@ -92,24 +93,18 @@ class Ear:
             for target in targets
             if interface in (source.device, target.device)
         ]
-        lost = [
-            Nowhere(interface, network, str(rule))
-            for side, device, is_target in (
-                (rule.source, rule.incoming, False),
-                (rule.target, rule.outgoing, True),
-            )
-            if device is None
-            for network in side.networks
-            if network.version == version and not self._live((network,), False, None, is_target)
-        ]
+        lost: list[Prefix] = []
+        if rule.incoming is None:
+            lost += self._lost(rule.source, sources, is_target=False)
+        if rule.outgoing is None:
+            lost += self._lost(rule.target, targets, is_target=True)
         devices = [place.device for flow in found for place in (flow.source, flow.target)]
-        loose = (
-            [flow for flow in found for place in (flow.source, flow.target) if place.device is None]
-            if None in devices
-            else ()
-        )
-        bound = _bound(version, tuple([device for device in devices if device is not None]))
-        return Said(tuple(found), tuple(lost), bound, tuple(loose))
+        loose: tuple[Flow, ...] = ()
+        if None in devices:
+            loose = tuple(f for f in found for place in (f.source, f.target) if place.device is None)
+        bound = _bound(version, tuple(devices))
+        nowhere = tuple([Nowhere(interface, network, str(rule)) for network in lost]) if lost else ()
+        return Said(tuple(found), nowhere, bound, loose)
 
     def enter(self, rule: Input) -> Said:
         """Only what comes through the interface itself is asked."""
@@ -140,6 +135,17 @@ class Ear:
             return self._at(prefixes.union(own, others), device, is_target)
         # A peer's own addresses are behind the interface, since all that it brings is.
         return (Place(self._interface, prefixes.networks(own, self._here.version)),) if own else ()
+
+    def _lost(self, side: Side, places: Sequence[Place], is_target: bool) -> list[Prefix]:
+        """The addresses of a side that live nowhere, as it is found at these places."""
+        networks, version = side.networks, self._here.version
+        if places and len(networks) == 1 and not (side.peers or side.internet or side.any):
+            return []
+        return [
+            network
+            for network in networks
+            if network.version == version and not self._live((network,), False, None, is_target)
+        ]
 
     def _find(
         self, networks: tuple[Prefix, ...], internet: bool, device: str | None, is_target: bool

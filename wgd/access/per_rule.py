@@ -22,24 +22,36 @@ R = TypeVar("R", bound=Forward | Input)
 T = TypeVar("T")
 
 
-class _One(NamedTuple):
-    """What came of one rule, and what of the ground it read: names of peers, addresses, and the internet."""
+class _Read(NamedTuple):
+    """What one rule reads of the ground: names of peers, addresses, and the internet."""
 
-    made: Any
     peers: tuple[str, ...]
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
     internet: bool
 
 
-class _Made(NamedTuple):
-    """What came of each rule, in their order, what it was made of, what addresses they all name, and how many
-    of them name peers."""
+class _Index(NamedTuple):
+    """What each rule reads, what addresses they all name, and how many of them name peers."""
 
-    rules: Sequence[Forward | Input]
-    here: Ground
-    each: list[_One]
+    each: list[_Read]
     cover: Cover
     naming: int
+
+
+class _Made:
+    """What came of each rule, in their order, and what it was made of. The index is only for edits, and may
+    be made once the network stands."""
+
+    def __init__(
+        self, rules: Sequence[Forward | Input], here: Ground, each: list[Any], index: _Index | None = None
+    ) -> None:
+        self.rules, self.here, self.each, self.known = rules, here, each, index
+
+    @property
+    def index(self) -> _Index:
+        if self.known is None:
+            self.known = _changed(_Index([], NOTHING, 0), 0, None, self.rules, self.here.version)
+        return self.known
 
 
 class Heard(NamedTuple, Generic[T]):
@@ -62,19 +74,24 @@ class PerRule(Generic[R, T]):
         """Another config: of interfaces that it does not ask for, nothing is kept."""
         self._before, self._now = self._now, {}
 
-    def of(self, interface: str, rules: Sequence[R], here: Ground, make: Callable[[R], T]) -> list[T]:
+    def prepare(self) -> None:
+        """Make now what the next edit would make first."""
+        for made in self._now.values():
+            _ = made.index
+
+    def of(self, interface: str, rules: Sequence[R], here: Ground, make: Callable[[R], T]) -> Sequence[T]:
         """What `make` makes of each of the rules of an interface on this ground."""
         key = (interface, here.version)
         last = self._before.get(key)
         if last is None or _frame(last.here) != _frame(here):
-            last = _Made((), here, [], NOTHING, 0)
+            last = _Made((), here, [])
         made = _remade(last, rules, here, make)
         if last.here is not here:
             for at in _affected(interface, last, made):
-                if (now := make(rules[at])) != made.each[at].made:
-                    made.each[at] = made.each[at]._replace(made=now)
+                if (now := make(rules[at])) != made.each[at]:
+                    made.each[at] = now
         self._now[key] = made
-        return [*map(_MADE, made.each)]
+        return made.each
 
     def edited(
         self,
@@ -89,29 +106,30 @@ class PerRule(Generic[R, T]):
         behind some `names` of peers of this interface and behind the addresses that `moved`. Nothing of it
         is kept."""
         last = self._now[interface, here.version]
+        cover = last.index.cover
         start, end, left, _ = touched(last.rules, rules)
         old, new = last.rules[start:end], rules[start:end]
         in_place = len(old) == len(new)  # then most rules stay where they are
         others = [*compress(count(), map(is_not, old, new))] if in_place else range(len(old))
         spots = {start + number for number in others}
         place = {id(old[number]): start + number for number in others}
-        leaving = Counter(span for rule in left for span in last.each[place[id(rule)]].spans)
-        spans = {span for span in _meeting(last.cover, moved) if last.cover.count(span) > leaving[span]}
+        leaving = Counter(span for rule in left for span in last.index.each[place[id(rule)]].spans)
+        spans = {span for span in _meeting(cover, moved) if cover.count(span) > leaving[span]}
         hearing = _hearing(last, names, moved, spans)
-        before: list[T] = [last.each[at].made for at in spots]
+        before: list[T] = [last.each[at] for at in spots]
         now: list[T] = []
         for rule in [new[number] for number in others] if in_place else new:
             at = place.get(id(rule), -1)
-            now.append(make(rule) if at < 0 or at in hearing else last.each[at].made)
+            now.append(make(rule) if at < 0 or at in hearing else last.each[at])
         further = len(rules) - len(last.rules)
         for at in hearing.difference(spots):
-            before.append(last.each[at].made)
+            before.append(last.each[at])
             now.append(make(rules[at if at < start else at + further]))
         ends = {0, len(last.rules) - 1}.difference(hearing, spots) if last.rules else ()
-        return Heard(before, now, [last.each[at].made for at in ends])
+        return Heard(before, now, [last.each[at] for at in ends])
 
 
-_MADE, _INTERNET = attrgetter("made"), attrgetter("internet")
+_INTERNET = attrgetter("internet")
 _PEERS, _SPANS = attrgetter("peers"), attrgetter("spans")
 
 
@@ -122,19 +140,25 @@ def _frame(here: Ground) -> tuple[object, ...]:
 
 def _remade(last: _Made, rules: Sequence[R], here: Ground, make: Callable[[R], object]) -> _Made:
     start, end, _, _ = touched(last.rules, rules)
-    old = last.each[start:end]
-    known = {id(rule): one for rule, one in zip(last.rules[start:end], old, strict=True)}
-    new = [known.get(id(rule)) or _one(rule, here.version, make) for rule in rules[start:end]]
+    known = {id(rule): one for rule, one in zip(last.rules[start:end], last.each[start:end], strict=True)}
+    new = [known[id(rule)] if id(rule) in known else make(rule) for rule in rules[start:end]]
+    each = last.each[:start] + new + (last.each[end:] if end else [])
+    index = last.known and _changed(last.known, start, end, rules[start:end], here.version)
+    return _Made(rules, here, each, index)
+
+
+def _changed(last: _Index, start: int, end: int | None, rules: Iterable[R], version: int) -> _Index:
+    """With these rules in the place of some."""
+    old, new = last.each[start:end], [_read(rule, version) for rule in rules]
     gone, come = (Counter(chain.from_iterable(map(_SPANS, some))) for some in (old, new))
     cover = last.cover.changed([*(gone - come).elements()], [*(come - gone).elements()])
     naming = last.naming + sum(bool(one.peers) for one in new) - sum(bool(one.peers) for one in old)
-    return _Made(rules, here, last.each[:start] + new + (last.each[end:] if end else []), cover, naming)
+    return _Index(last.each[:start] + new + (last.each[end:] if end else []), cover, naming)
 
 
-def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
+def _read(rule: Forward | Input, version: int) -> _Read:
     sides = rule.sides
-    return _One(
-        make(rule),
+    return _Read(
         tuple([name for side in sides for name in side.peers]),
         tuple([prefixes.span(net) for side in sides for net in side.networks if net.version == version]),
         any([side.internet for side in sides]),
@@ -144,17 +168,22 @@ def _one(rule: R, version: int, make: Callable[[R], object]) -> _One:
 def _affected(interface: str, last: _Made, made: _Made) -> set[int]:
     """The rules that read something that is different now; but for new ones, which know it."""
     names, moved = _changed_names(interface, last.here, made.here), _moved(last.here, made.here)
-    return _hearing(made, names, moved, _meeting(last.cover, moved) & _meeting(made.cover, moved))
+    if not names and not moved:
+        return set()
+    spans = _meeting(made.index.cover, moved)
+    return _hearing(made, names, moved, spans & _meeting(last.known.cover, moved) if last.known else spans)
 
 
 def _hearing(made: _Made, names: Set[str], moved: Ranges, spans: Set[Span]) -> set[int]:
     """Where a rule names one of these peers, has one of these spans, or means the internet of which something
     moved."""
-    found = _but_those(map(names.isdisjoint, map(_PEERS, made.each))) if names and made.naming else set()
+    index, found = made.index, set[int]()
+    if names and index.naming:
+        found |= _but_those(map(names.isdisjoint, map(_PEERS, index.each)))
     if spans:
-        found |= _but_those(map(spans.isdisjoint, map(_SPANS, made.each)))
+        found |= _but_those(map(spans.isdisjoint, map(_SPANS, index.each)))
     if prefixes.intersection(moved, public_addresses(made.here.version)):
-        found |= _but_those(map(not_, map(_INTERNET, made.each)))
+        found |= _but_those(map(not_, map(_INTERNET, index.each)))
     return found
 
 

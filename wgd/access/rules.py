@@ -38,17 +38,23 @@ class Text(NamedTuple):
     words: str
 
 
-class Part(NamedTuple):
-    """What a flow permits, as elements of a set of that type, whose name belongs into the hole of `rule`.
-    `shares` is the same for all that have these two in common. `flow` and `ports` say it without a set."""
+class Shape(NamedTuple):
+    """What parts have in common that share a rule: a set of that `type` and sort, whose name belongs into the
+    hole of `rule`. `shares` tells it from others. `ports`: what of the rule matches ports."""
 
     shares: str
     rule: str
     type: str
     sort: str
+    ports: str
+
+
+class Part(NamedTuple):
+    """What a flow permits, as elements of a set."""
+
+    shape: Shape
     elements: tuple[bytes, ...]
     flow: Flow
-    ports: str
 
 
 def interface_of(name: str) -> str | None:
@@ -57,7 +63,7 @@ def interface_of(name: str) -> str | None:
     return (rest.rpartition("-")[0] or None) if sort in SORTS else None
 
 
-def parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
+def parts(flow: Flow, managed: tuple[str, ...]) -> tuple[Part, ...]:
     """The flow as elements of sets; nothing of one that names no addresses."""
     sources, targets = _by_size(flow.source), _by_size(flow.target)
     if len(sources) == len(targets) == 1:
@@ -77,32 +83,52 @@ def _by_size(place: Place) -> tuple[Place, ...]:
     return replace(place, networks=single), replace(place, networks=ranges)
 
 
-def _parts(flow: Flow, managed: Sequence[str]) -> tuple[Part, ...]:
+def _parts(flow: Flow, managed: tuple[str, ...]) -> tuple[Part, ...]:
     """Of a flow that has single addresses or ranges on each side, not both."""
-    sources, targets = flow.source.networks, flow.target.networks
-    sort, type_ = _sort(sources, targets), f"ipv{flow.version}_addr"
+    source, target = flow.source, flow.target
+    sources, targets = source.networks, target.networks
+    sort = _sort(sources, targets)
     if not sort:
         return ()
     side = targets if sort == "to" else sources
     elements = [net.packed for net in side]
+    intervals = False
     if sort == "pairs":
-        elements = [one + other.packed for one in elements for other in targets]
-        type_ += PAIR + type_
+        sources = targets = ()
+        elements = [one + other.packed for one in elements for other in target.networks]
     elif not side[0].single:
         elements = [net.packed + net.packed_last for net in side]
-        type_ += INTERVALS
-    return tuple(
-        [
-            Part(*_shared(type_, rule_text(flow, ports, managed, sort)), sort, tuple(elements), flow, ports)
-            for ports in port_texts(flow.ports, flow.version)
-        ]
-    )
+        intervals = True
+    whole = tuple(elements)
+    if sort == "to":
+        targets = ()
+    elif sort == "from":
+        sources = ()
+    devices = source.device, target.device
+    shapes = _shapes(flow.version, devices, sources, targets, flow.ports, managed, sort, intervals)
+    return tuple([Part(shape, whole, flow) for shape in shapes])
 
 
 @lru_cache(maxsize=256)
-def _shared(type_: str, rule: str) -> tuple[str, str, str]:
-    """The beginning of a part, the same objects for all that share a rule."""
-    return f"{type_}: {rule}", rule, type_
+def _shapes(
+    number: int,
+    devices: tuple[str | None, str | None],
+    sources: tuple[Prefix, ...],
+    targets: tuple[Prefix, ...],
+    ports: tuple[PortRange, ...],
+    managed: tuple[str, ...],
+    sort: str,
+    intervals: bool,
+) -> tuple[Shape, ...]:
+    """Ten thousand flows that share a set have one shape: then it is one object, and made once. `sources` and
+    `targets`: those that the rule names itself."""
+    type_ = f"ipv{number}_addr"
+    type_ = type_ + PAIR + type_ if sort == "pairs" else type_ + INTERVALS if intervals else type_
+    texts = {
+        text: _rule_text(number, devices, sources, targets, text, managed, sort)
+        for text in port_texts(ports, number)
+    }
+    return tuple(Shape(f"{type_}: {rule}", rule, type_, sort, text) for text, rule in texts.items())
 
 
 def _sort(sources: Sequence[Prefix], targets: Sequence[Prefix]) -> str:
@@ -123,25 +149,22 @@ def _sort_of(sources: int, single_sources: bool, targets: int, single_targets: b
     return "to" if targets > max(LONGEST, sources) else "from"
 
 
-def rule_text(flow: Flow, ports: str, managed: Sequence[str], sort: str = "") -> str:
-    """With a hole for the set of that sort, or without."""
-    sources = () if sort in ("from", "pairs") else flow.source.networks
-    targets = () if sort in ("to", "pairs") else flow.target.networks
+def rule_text(flow: Flow, ports: str, managed: Sequence[str]) -> str:
+    """A rule without a set."""
     devices = flow.source.device, flow.target.device
-    return _rule_text(flow.version, devices, sources, targets, ports, tuple(managed), sort)
+    return _rule_text(flow.version, devices, flow.source.networks, flow.target.networks, ports, managed)
 
 
-@lru_cache(maxsize=256)
 def _rule_text(
     number: int,
     devices: tuple[str | None, str | None],
-    sources: tuple[Prefix, ...],
-    targets: tuple[Prefix, ...],
+    sources: Sequence[Prefix],
+    targets: Sequence[Prefix],
     ports: str,
-    managed: tuple[str, ...],
-    sort: str,
+    managed: Sequence[str],
+    sort: str = "",
 ) -> str:
-    """Ten thousand flows that share a set have one text: then it is one object, and made once."""
+    """With a hole for the set of that sort, or without."""
     ip, hole = family(number), HOLE.rstrip()
     source, target = match("saddr", number, sources), match("daddr", number, targets)
     if sort == "from":

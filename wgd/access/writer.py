@@ -9,11 +9,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 from typing import TypeVar
 
 from wgd import prefixes
 from wgd.access.meaning import Flow
-from wgd.access.rules import HOLE, Part, Text, parts, port_texts, rule_text
+from wgd.access.rules import HOLE, Part, Shape, Text, parts, port_texts, rule_text
 from wgd.config.document import Forward
 from wgd.listing import touched
 from wgd.nftset import INTERVALS, NamedSet, SetEdit
@@ -27,30 +29,27 @@ FEW = 8
 class Shared:
     """The parts of flows that have a rule and a set in common, as they come and go."""
 
-    def __init__(self, first: Part) -> None:
-        self.part, self.size = first, 0
-        self.owners: Counter[int] = Counter()
-        """The flows that these are parts of, by identity."""
+    def __init__(self, shape: Shape) -> None:
+        self.shape, self.size = shape, 0
         self._elements: Counter[bytes] = Counter()
         self._words: Counter[str] = Counter()
         self._set: NamedSet | None = None
 
-    def change(self, part: Part, owner: int, by: int) -> None:
-        """One part more (1), or one less (-1)."""
-        self.size += by * len(part.elements)
+    def change(self, some: Sequence[Part], by: int) -> None:
+        """Some parts more (1), or less (-1)."""
+        elements = [*chain.from_iterable(map(_ELEMENTS, some))]
+        self.size += by * len(elements)
         self._set = None
-        _count(self.owners, owner, by)
-        _count(self._words, _words(part), by)
-        for element in part.elements:
-            _count(self._elements, element, by)
+        _count_all(self._words, [*map(_words, some)], by)
+        _count_all(self._elements, elements, by)
 
     def set_of(self, interface: str) -> NamedSet:
         """The set that their rule looks into."""
         if self._set is None:
-            part, elements = self.part, frozenset(self._elements)
-            name = f"{part.sort}-{interface}-{hashlib.sha256(part.shares.encode()).hexdigest()[:12]}"
-            whole = _joined(elements) if part.type.endswith(INTERVALS) else elements
-            self._set = NamedSet(name, part.type, whole)
+            shape, elements = self.shape, frozenset(self._elements)
+            name = f"{shape.sort}-{interface}-{hashlib.sha256(shape.shares.encode()).hexdigest()[:12]}"
+            whole = _joined(elements) if shape.type.endswith(INTERVALS) else elements
+            self._set = NamedSet(name, shape.type, whole)
         return self._set
 
     def edited(self, interface: str, by: Mapping[bytes, int]) -> SetEdit:
@@ -63,14 +62,14 @@ class Shared:
     def rule_of(self, interface: str) -> Text:
         """Their rule."""
         name = self.set_of(interface).name
-        return Text(self.part.rule.replace(HOLE, f" @{name} "), min(self._words))
+        return Text(self.shape.rule.replace(HOLE, f" @{name} "), min(self._words))
 
 
 @dataclass(slots=True)
 class _Change:
-    """What flows that come and go make of the parts that share a rule with this one."""
+    """What flows that come and go make of the parts of this shape."""
 
-    part: Part
+    shape: Shape
     size: int = 0
     elements: dict[bytes, int] = field(default_factory=dict)
 
@@ -78,6 +77,18 @@ class _Change:
         self.size += by * len(part.elements)
         for element in part.elements:
             _count(self.elements, element, by)
+
+
+_ELEMENTS = attrgetter("elements")
+
+
+def _count_all(counter: Counter[T], ones: Sequence[T], by: int) -> None:
+    """`_count` of each; it is the interpreter's own C that goes through ten thousand."""
+    if by > 0:
+        counter.update(ones)
+    else:
+        for one in ones:
+            _count(counter, one, by)
 
 
 def _count(counter: dict[T, int], one: T, by: int) -> None:
@@ -90,25 +101,21 @@ def _count(counter: dict[T, int], one: T, by: int) -> None:
 class Writer:
     """Writes the rules and sets of one interface, time and again."""
 
-    def __init__(self, interface: str, managed: Sequence[str]) -> None:
+    def __init__(self, interface: str, managed: tuple[str, ...]) -> None:
         self.managed = managed
         self._interface = interface
         self._flows: tuple[Flow, ...] = ()
         self._given: tuple[Flow, ...] = ()
         self._split: list[tuple[Part, ...]] = []
         self._uses: Counter[int] = Counter()
-        self._bare: set[int] = set()
-        self._shared: dict[str, Shared] = {}
+        self._shared: dict[Shape, Shared] = {}
 
     def accepts(self, permitted: tuple[Flow, ...]) -> tuple[list[Text], list[NamedSet]]:
         """The rules that let these flows pass, and the sets that they look into."""
         self._update(permitted)
         self._given = permitted
         many = [group for _, group in sorted(self._shared.items()) if group.size > FEW]
-        few = {owner for group in self._shared.values() if group.size <= FEW for owner in group.owners}
-        plain = few | self._bare
-        each = zip(self._flows, self._split, strict=True)
-        rules = [text for f, mine in each if id(f) in plain for text in self._plain(f, mine)] if plain else []
+        rules = [*self._plain()]
         rules += [group.rule_of(self._interface) for group in many]
         return rules, [group.set_of(self._interface) for group in many]
 
@@ -124,7 +131,7 @@ class Writer:
             for flow in some:
                 known[id(flow)] = flow
                 _count(by, id(flow), number)
-        changes = dict[str, _Change]()
+        changes = dict[Shape, _Change]()
         for one, number in by.items():
             uses = self._uses.get(one, 0)
             if uses + number < 0:
@@ -134,61 +141,70 @@ class Writer:
                 if not mine:
                     return None
                 for part in mine:
-                    if part.shares not in changes:
-                        changes[part.shares] = _Change(part)
-                    changes[part.shares].count(part, 1 if number > 0 else -1)
+                    change = changes.setdefault(part.shape, _Change(part.shape))
+                    change.count(part, 1 if number > 0 else -1)
         edits = [self._edited(change) for change in changes.values()]
         return None if None in edits else [edit for edit in edits if edit and (edit.add or edit.remove)]
 
     def _edited(self, change: _Change) -> SetEdit | None:
         """Elements alone; None if there is no set, before or after, or if its elements are intervals."""
-        group, part = self._shared.get(change.part.shares), change.part
-        if group is None or min(group.size, group.size + change.size) <= FEW or part.type.endswith(INTERVALS):
+        shape = change.shape
+        group = self._shared.get(shape)
+        if group is None or min(group.size, group.size + change.size) <= FEW:
+            return None
+        if shape.type.endswith(INTERVALS):
             return None
         return group.edited(self._interface, change.elements)
 
     def _update(self, permitted: tuple[Flow, ...]) -> None:
         start, end, _, _ = touched(self._flows, permitted)
         old, new, before = self._flows[start:end], permitted[start:end], self._split[start:end]
-        known = {id(flow): (flow, mine) for flow, mine in zip(old, before, strict=True)}
+        known = dict(zip(map(id, old), before, strict=True))
         for flow in new:
             if id(flow) not in known:
-                known[id(flow)] = flow, parts(flow, self.managed)
-        uses = Counter(map(id, new))
-        uses.subtract(map(id, old))
-        for one, by in uses.items():
-            if by:
-                self._use(*known[one], by)
+                known[id(flow)] = parts(flow, self.managed)
+        come, go = self._use(Counter(map(id, new)), Counter(map(id, old)))
+        self._change(map(known.__getitem__, come), 1)
+        self._change(map(known.__getitem__, go), -1)
         # What only equals a flow of before stays that flow, which is the one that is counted.
         after = (self._flows[end:], self._split[end:]) if end else ((), [])
         self._flows = self._flows[:start] + new + after[0]
-        self._split = self._split[:start] + [known[id(flow)][1] for flow in new] + after[1]
+        self._split = self._split[:start] + [known[id(flow)] for flow in new] + after[1]
 
-    def _use(self, flow: Flow, mine: tuple[Part, ...], by: int) -> None:
-        one, was = id(flow), self._uses[id(flow)] > 0
-        _count(self._uses, one, by)
-        now = self._uses[one] > 0
-        if was is now:
-            return
-        if not mine:
-            self._bare ^= {one}
-        for part in mine:
-            group = self._shared.get(part.shares)
-            if group is None:
-                group = self._shared[part.shares] = Shared(part)
-            group.change(part, one, 1 if now else -1)
+    def _use(self, new: Counter[int], old: Counter[int]) -> tuple[list[int], list[int]]:
+        """Which flows are there now that were not, and which no longer, if some stretch of them has the `new`
+        instead of the `old`, each so often."""
+        uses = self._uses
+        come = [one for one in new if one not in uses]
+        uses.update(new)
+        for one, number in old.items():
+            _count(uses, one, -number)
+        return come, [one for one in old if one not in uses]
+
+    def _change(self, some: Iterable[tuple[Part, ...]], by: int) -> None:
+        """The parts of flows come (1), or go (-1)."""
+        alike: dict[Shape, list[Part]] = {}
+        for part in chain.from_iterable(some):
+            alike.setdefault(part.shape, []).append(part)
+        for shape, of in alike.items():
+            group = self._shared.setdefault(shape, Shared(shape))
+            group.change(of, by)
             if not group.size:
-                del self._shared[part.shares]
+                del self._shared[shape]
 
-    def _plain(self, flow: Flow, mine: Sequence[Part]) -> Iterator[Text]:
-        """Rules without sets for what of it is in none."""
-        left = [part for part in mine if self._shared[part.shares].size <= FEW]
-        if len(left) == len(mine):
-            for ports in port_texts(flow.ports, flow.version):
-                yield Text(rule_text(flow, ports, self.managed), flow.words)
-        else:
-            for part in left:
-                yield Text(rule_text(part.flow, part.ports, self.managed), flow.words)
+    def _plain(self) -> Iterator[Text]:
+        """Rules without sets, for what is in none."""
+        few = {shape for shape, group in self._shared.items() if group.size <= FEW}
+        if not few and all(self._split):
+            return
+        for flow, mine in zip(self._flows, self._split, strict=True):
+            left = [part for part in mine if part.shape in few]
+            if len(left) == len(mine):
+                for ports in port_texts(flow.ports, flow.version):
+                    yield Text(rule_text(flow, ports, self.managed), flow.words)
+            else:
+                for part in left:
+                    yield Text(rule_text(part.flow, part.shape.ports, self.managed), flow.words)
 
 
 def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
@@ -201,10 +217,11 @@ def _joined(intervals: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def _words(part: Part) -> str:
-    if part.sort == "pairs":
+    sort = part.shape.sort
+    if sort == "pairs":
         return "many → many"
     rule = part.flow.rule
-    if part.sort == "from" and isinstance(rule, Forward):
+    if sort == "from" and isinstance(rule, Forward):
         return f"many → {rule.target}"  # the words of ten thousand sources are not looked at
     source, _, target = part.flow.words.partition(" → ")
-    return f"many → {target}" if part.sort == "from" else f"{source} → many"
+    return f"many → {target}" if sort == "from" else f"{source} → many"
