@@ -139,7 +139,10 @@ def _do(
     """The ops for the changes, in no order; and what has to wait, since it or what it needs is withheld."""
     waiting = frozenset(c.ref for c in changes if c.ref in withheld) if withheld else frozenset[Ref]()
     now = [change for change in changes if change.ref not in waiting] if waiting else changes
-    ops = [op for kind in kinds for op in _ops(kind, now, seen)]
+    of: dict[str, list[Change]] = {}
+    for change in now:
+        of.setdefault(change.ref.kind, []).append(change)
+    ops = [op for kind in kinds for op in _ops(kind, of.get(kind.name, []), now, seen)]
     return ops, _postpone(ops, waiting) if waiting else waiting
 
 
@@ -199,13 +202,14 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
     wanted = listing(kind.desired(config, seen), kind.key, last.wanted if last else NOTHING)
     have = listed(seen.of(kind.name))
     keys = last.to_compare(wanted, have, kind.key) if last else None
-    found, unsettled = _Findings(), set[Hashable]()
-    for want in wanted.among(keys):
-        key = kind.key(want)
+    found, unsettled, called = _Findings(), set[Hashable](), kind.label
+    # What was listed all at once has its keys in order, too.
+    some = wanted.items() if keys is None else [(kind.key(want), want) for want in wanted.among(keys)]
+    for key, want in some:
         spec = have.get(key)
         if spec is None:
             ref = Ref(kind.name, key)
-            found.changes.append(Change(ref, None, want, kind.interface(want), kind.label))
+            found.changes.append(Change(ref, None, want, kind.interface(want), called))
         elif differing := kind.differences(want, spec):
             _differs(kind, want, spec, differing, config, seen, found)
         else:
@@ -250,11 +254,10 @@ def _unwanted(kind: Kind[Any], have: Any, config: Config, seen: State, found: _F
         found.foreign.append(Foreign(kind.ref(have), interface, kind.label(have)))
 
 
-def _ops(kind: Kind[Any], changes: Iterable[Change], seen: State) -> Iterator[Op]:
+def _ops(kind: Kind[Any], mine: list[Change], all_of: Iterable[Change], seen: State) -> Iterator[Op]:
     """The kind's ops, less deletions that happen by themselves because what the object needs goes."""
-    mine = [change for change in changes if change.ref.kind == kind.name]
     if any(change.after is None for change in mine):
-        going = {change.ref for change in changes if change.after is None}
+        going = {change.ref for change in all_of if change.after is None}
         going |= {Ref("device", ref.key) for ref in going if ref.kind == "link"}
         mine = [
             change

@@ -167,14 +167,15 @@ class PeerKind(Kind[Peer]):
         return (Ref("device", spec.interface),)
 
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
-        for interface in sorted({str(change.interface) for change in changes}):
-            of = [change for change in changes if change.interface == interface]
-            edits = tuple(_edits(of, seen.now))
+        of: dict[str, list[Change]] = {}
+        for change in changes:
+            of.setdefault(str(change.interface), []).append(change)
+        for interface, some in sorted(of.items()):
             yield PeersSet(
-                refs=tuple(change.ref for change in of),
-                needs=self.missing(of[0].after or of[0].before, seen),
+                refs=tuple([change.ref for change in some]),
+                needs=self.missing(some[0].after or some[0].before, seen),
                 interface=interface,
-                edits=edits,
+                edits=tuple(_edits(some, seen.now)),
             )
 
 

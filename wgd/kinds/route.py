@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from wgd.config.document import Config, Peer
 from wgd.kinds.address import Address
-from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State, Verb
+from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State
 from wgd.per_peer import PerPeer
 from wgd.prefixes import Prefix, within
 from wgd.protocols import Kind
@@ -123,23 +123,23 @@ class RouteKind(Kind[Route]):
         return () if link is not None and link.up else self.needs(spec)
 
     def ops(self, changes: Sequence[Change], seen: State) -> Iterable[Op]:
-        for verb, kept in ((Verb.CREATE, "after"), (Verb.UPDATE, "after"), (Verb.DELETE, "before")):
-            chosen = [change for change in changes if change.verb is verb]
-            if not chosen:
-                continue
-            routes: tuple[Route, ...] = tuple(getattr(change, kept) for change in chosen)
-            refs = tuple(change.ref for change in chosen)
-            if verb is Verb.DELETE:
-                yield RouteDelete(refs=refs, routes=routes, deletes=True)
-                continue
-            for device in sorted({str(route.device) for route in routes}):
-                of = [i for i, route in enumerate(routes) if route.device == device]
-                yield RouteSet(
-                    refs=tuple(refs[i] for i in of),
-                    needs=self.missing(routes[of[0]], seen),
-                    routes=tuple(routes[i] for i in of),
-                    replace=verb is Verb.UPDATE,
-                )
+        made: dict[tuple[bool, str], list[Change]] = {}
+        for change in changes:
+            if change.after is not None:
+                made.setdefault((change.before is not None, str(change.after.device)), []).append(change)
+        for (replaces, _), some in sorted(made.items()):
+            yield RouteSet(
+                refs=tuple([change.ref for change in some]),
+                needs=self.missing(some[0].after, seen),
+                routes=tuple([change.after for change in some]),
+                replace=replaces,
+            )
+        if gone := [change for change in changes if change.after is None]:
+            yield RouteDelete(
+                refs=tuple([change.ref for change in gone]),
+                routes=tuple([change.before for change in gone]),
+                deletes=True,
+            )
 
 
 def _routes(interface: str, connected: Iterable[Prefix], peer: Peer) -> tuple[Route, ...]:
