@@ -42,12 +42,17 @@ class SetEdit:
         """Whether what comes may have to take the place of what goes: intervals may not overlap."""
         return self.type.endswith(INTERVALS) and bool(self.remove)
 
-    def lines(self, table: str) -> Iterator[str]:
-        """In nft's language."""
-        for verb, elements in (("delete", self.remove), ("add", self.add)):
-            for start in range(0, len(elements), _LINE):
-                words = ", ".join(spelled(self.type, one) for one in elements[start : start + _LINE])
-                yield f"{verb} element {table} {self.name} {{ {words} }}"
+    def portions(self) -> Iterator[SetEdit]:
+        """One for each command in nft's language: what goes, then what comes."""
+        for start in range(0, len(self.remove), _LINE):
+            yield SetEdit(self.name, self.type, remove=self.remove[start : start + _LINE])
+        for start in range(0, len(self.add), _LINE):
+            yield SetEdit(self.name, self.type, self.add[start : start + _LINE])
+
+    def line(self, table: str) -> str:
+        """A portion in nft's language."""
+        words = ", ".join([spelled(self.type, one) for one in self.add or self.remove])
+        return f"{'add' if self.add else 'delete'} element {table} {self.name} {{ {words} }}"
 
 
 def declared(type_: str) -> str:
