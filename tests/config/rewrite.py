@@ -54,12 +54,13 @@ def _peer(peer: Peer) -> dict[str, object]:
 
 
 def _masquerade(rule: Masquerade) -> dict[str, object]:
-    section = {"out": rule.out, "to": list(map(str, rule.target.words)), "snat": str(rule.snat) if rule.snat else None}
-    return _without_none(section)
+    snat = str(rule.snat) if rule.snat else None
+    return _without_none({"out": rule.out, "to": list(map(str, rule.target.words)), "snat": snat})
 
 
 def _input(rule: Input) -> dict[str, object]:
-    return _without_none({"from": list(map(str, rule.source.words)), "ports": list(map(str, rule.ports)) or None})
+    ports = list(map(str, rule.ports)) or None
+    return _without_none({"from": list(map(str, rule.source.words)), "ports": ports})
 
 
 def _forward(rule: Forward) -> dict[str, object]:
