@@ -6,7 +6,7 @@ A `Ranges` is a sorted tuple of disjoint, non-adjacent (first, last) integer pai
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from itertools import repeat
 from operator import itemgetter
@@ -143,6 +143,11 @@ def everything(version: int) -> Ranges:
 def ranges(networks: Iterable[Prefix], version: int) -> Ranges:
     """The union of those networks that are of this IP version."""
     return merged([span(net) for net in networks if net[0] == version])
+
+
+def ranges_or_all(networks: Collection[Prefix], version: int) -> Ranges:
+    """The union of those of this IP version; if there are no networks at all, all addresses."""
+    return ranges(networks, version) if networks else everything(version)
 
 
 def span(network: Prefix) -> tuple[int, int]:

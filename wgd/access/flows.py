@@ -303,7 +303,7 @@ def _ingress(read: _Read, disguised: Sequence[Disguise]) -> Ingress:
 
     @cache
     def routed(networks: tuple[Prefix, ...], version: int) -> set[str]:
-        wanted = prefixes.ranges(networks, version) if networks else prefixes.everything(version)
+        wanted = prefixes.ranges_or_all(networks, version)
         return set(ground.leads(wanted, version, routes)) - managed
 
     for version, device in read.rest.bound:

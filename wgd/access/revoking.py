@@ -144,9 +144,7 @@ def masked(config: Config, seen: State) -> tuple[Masked, ...]:
     found, grounds = [], ground.Surveyor().survey(config)
     for one in disguises(config):
         here = grounds[one.version]
-        wanted = (
-            prefixes.ranges(one.networks, one.version) if one.networks else prefixes.everything(one.version)
-        )
+        wanted = prefixes.ranges_or_all(one.networks, one.version)
         ways = ground.leads(wanted, one.version, ground.by_length(seen.of("route").values()))
         sources = prefixes.union(here.own[one.interface], here.behind[one.interface])
         found.append(Masked(one.version, sources, ways.get(one.out, ())))

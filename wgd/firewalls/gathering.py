@@ -12,7 +12,7 @@ from wgd.access.ground import Place
 from wgd.access.meaning import Flow
 from wgd.config.document import Config
 from wgd.model import State
-from wgd.prefixes import Prefix, Ranges
+from wgd.prefixes import ranges_or_all
 
 
 def gathered(permitted: Iterable[Flow]) -> list[Flow]:
@@ -46,14 +46,9 @@ def all_of(same: Sequence[Flow], side: str) -> Place:
     """The addresses that any of the flows, all of one IP version, has on that side ("source" or "target"), on
     the device of the first."""
     first, version = same[0], same[0].version
-    wide = prefixes.union(*(spans(getattr(flow, side).networks, version) for flow in same))
+    wide = prefixes.union(*(ranges_or_all(getattr(flow, side).networks, version) for flow in same))
     place: Place = getattr(first, side)
     return replace(place, networks=prefixes.networks(wide, version))
-
-
-def spans(networks: tuple[Prefix, ...], version: int) -> Ranges:
-    """All addresses, if there are no networks."""
-    return prefixes.ranges(networks, version) if networks else prefixes.everything(version)
 
 
 class Ways:
@@ -67,5 +62,5 @@ class Ways:
         """Sorted; none if no route leads there."""
         if place.device is not None:
             return (place.device,)
-        found = ground.leads(spans(place.networks, version), version, self._routes)
+        found = ground.leads(ranges_or_all(place.networks, version), version, self._routes)
         return tuple(device for device in found if device not in self._managed)

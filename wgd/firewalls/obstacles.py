@@ -18,11 +18,11 @@ from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, PortRange
 from wgd.firewalls import advice
 from wgd.firewalls.advice import Opening
-from wgd.firewalls.gathering import Ways, gathered, spans
+from wgd.firewalls.gathering import Ways, gathered
 from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Chain, Does, Ending, Ruleset, endings
 from wgd.model import State
-from wgd.prefixes import Prefix, Ranges
+from wgd.prefixes import Prefix, Ranges, ranges_or_all
 from wgd.values import value
 
 MANY = 200
@@ -172,7 +172,7 @@ def _forwarded(config: Config, seen: State) -> list[Question]:
 def _asked(flow: Flow, incoming: str, outgoing: str) -> Iterator[Question]:
     """About each of its protocols and ports; `outgoing` "": to this host."""
     hook = "forward" if outgoing else "input"
-    source, target = spans(flow.source.networks, flow.version), spans(flow.target.networks, flow.version)
+    source, target = (ranges_or_all(place.networks, flow.version) for place in (flow.source, flow.target))
     packets = Packets(flow.version, incoming, outgoing, source, target, "tcp")
     words = (flow.words,)
     for ports in flow.ports:

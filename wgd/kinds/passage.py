@@ -20,7 +20,7 @@ from wgd.access.flows import flows, guard
 from wgd.access.ground import Place
 from wgd.access.meaning import Flow
 from wgd.config.document import Config, Interface, Opens, PortRange
-from wgd.firewalls.gathering import Ways, all_of, spans
+from wgd.firewalls.gathering import Ways, all_of
 from wgd.firewalls.packets import ICMP
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.prefixes import Ranges
@@ -178,9 +178,10 @@ def _needed(interface: Interface, config: Config, seen: State) -> Iterator[tuple
 
 def _addresses(place: Place, version: int) -> list[str]:
     """As iptables-save writes them, "" for any."""
-    found = prefixes.networks(spans(place.networks, version), version)
+    spans = prefixes.ranges_or_all(place.networks, version)
+    found = prefixes.networks(spans, version)
     if len(found) > FEW:
-        found = prefixes.networks((_around(spans(place.networks, version)),), version)
+        found = prefixes.networks((_around(spans),), version)
     return ["" if network.length == 0 else str(network) for network in found]
 
 
