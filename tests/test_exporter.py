@@ -7,12 +7,12 @@ import pytest
 
 from tests.configs import HUB, SPOKE_1, config, interface, peer, private_key
 from wgd import exporter
-from wgd.config import keys
+from wgd.config import keys, keytext
 from wgd.config.document import Config, Endpoint, Interface, Peer
 from wgd.errors import UsageError
 from wgd.model import Secret
 
-HUB_KEY = keys.encoded(keys.public_key(HUB.private_key))
+HUB_KEY = keytext.encoded(keys.public_key(HUB.private_key))
 PHONE_PRIVATE = private_key("phone")
 PHONE_PUBLIC = keys.public_key(PHONE_PRIVATE)
 PHONE = replace(peer("phone", "172.27.0.9/32"), public_key=PHONE_PUBLIC)
@@ -28,7 +28,7 @@ def test_the_phone_of_the_hub() -> None:
         "# phone, a peer of wg0",
         "# Keep this secret, and remove it once phone has it.",
         "[Interface]",
-        f"PrivateKey = {keys.encoded(PHONE_PRIVATE.reveal())}",
+        f"PrivateKey = {keytext.encoded(PHONE_PRIVATE.reveal())}",
         "Address = 172.27.0.9/32",
         "",
         "[Peer]",
@@ -44,7 +44,7 @@ def test_without_its_private_key_there_is_a_place_for_it() -> None:
     assert lines[:3] == [
         "# phone, a peer of wg0",
         "[Interface]",
-        f"# PrivateKey = …: put the private key of phone here, that of {keys.encoded(PHONE_PUBLIC)}",
+        f"# PrivateKey = …: put the private key of phone here, that of {keytext.encoded(PHONE_PUBLIC)}",
     ]
 
 
@@ -113,7 +113,7 @@ def test_refused(phone: Peer, private: Secret | None, message: str) -> None:
 def test_messages_never_hold_the_key() -> None:
     with pytest.raises(UsageError) as caught:
         exporter.peer_file(hub(PHONE), PHONE, PUBLIC, private_key("somebody"))
-    assert keys.encoded(private_key("somebody").reveal()) not in str(caught.value)
+    assert keytext.encoded(private_key("somebody").reveal()) not in str(caught.value)
 
 
 TWO = config(HUB, replace(HUB, name="wg1"))

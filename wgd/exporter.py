@@ -5,10 +5,9 @@ The text may hold the peer's own private key and its preshared key: it is for th
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 
-from wgd.config import keys
+from wgd.config import keys, keytext
 from wgd.config.document import Config, Endpoint, Interface, Peer
 from wgd.errors import UsageError
 from wgd.model import Secret
@@ -49,9 +48,9 @@ def peer_file(
     lines += ["[Interface]", _private_key(peer, private_key), f"Address = {_listed(own)}"]
     if peer.endpoint is not None:
         lines.append(f"ListenPort = {peer.endpoint.port}")
-    lines += ["", "[Peer]", f"PublicKey = {_base64(keys.public_key(interface.private_key))}"]
+    lines += ["", "[Peer]", f"PublicKey = {keytext.encoded(keys.public_key(interface.private_key))}"]
     if peer.preshared_key is not None:
-        lines.append(f"PresharedKey = {_base64(peer.preshared_key.reveal())}")
+        lines.append(f"PresharedKey = {keytext.encoded(peer.preshared_key.reveal())}")
     lines.append(f"AllowedIPs = {_listed(_reachable(interface, peer, own))}")
     if endpoint is not None:
         lines += [f"Endpoint = {endpoint}", f"PersistentKeepalive = {KEEPALIVE}"]
@@ -60,10 +59,9 @@ def peer_file(
 
 def _private_key(peer: Peer, private_key: Secret | None) -> str:
     if private_key is None:
-        return (
-            f"# PrivateKey = …: put the private key of {peer.name} here, that of {_base64(peer.public_key)}"
-        )
-    return f"PrivateKey = {_base64(private_key.reveal())}"
+        public = keytext.encoded(peer.public_key)
+        return f"# PrivateKey = …: put the private key of {peer.name} here, that of {public}"
+    return f"PrivateKey = {keytext.encoded(private_key.reveal())}"
 
 
 def _own_addresses(interface: Interface, peer: Peer) -> list[Prefix]:
@@ -102,7 +100,3 @@ def _collapsed(some: Sequence[Prefix]) -> list[Prefix]:
 
 def _listed(networks: Iterable[Prefix]) -> str:
     return ", ".join(map(str, networks))
-
-
-def _base64(key: bytes) -> str:
-    return base64.b64encode(key).decode()

@@ -11,7 +11,7 @@ from typing import Any
 import tomli_w
 
 from wgd import prefixes
-from wgd.config import keys
+from wgd.config import keytext
 from wgd.config.document import Interface
 from wgd.config.draft import Draft, PeerDraft
 from wgd.config.names import Part, claim
@@ -38,7 +38,7 @@ def text(peers: Mapping[str, Mapping[str, Any]]) -> str:
 
 def member(public_key: bytes, addresses: Iterable[Prefix]) -> dict[str, Any]:
     """The table of a new peer."""
-    return {"public_key": keys.encoded(public_key), "allowed_ips": [str(address) for address in addresses]}
+    return {"public_key": keytext.encoded(public_key), "allowed_ips": [str(address) for address in addresses]}
 
 
 def free_addresses(interface: Interface) -> tuple[Prefix, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.configs import key, private_key
 from wgd.cli import main
-from wgd.config.keys import encoded
+from wgd.config.keytext import encoded
 
 HUB = f"""\
 [interface]

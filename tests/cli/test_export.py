@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.conftest import HUB, Wgd
 from tests.configs import key, private_key
-from wgd.config.keys import encoded, public_key
+from wgd.config.keys import public_key
+from wgd.config.keytext import encoded
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from tests.config.support import key as key_text
 from tests.configs import machine, private_key
 from wgd.cli import import_
 from wgd.cli.machine import Machine
-from wgd.config.keys import encoded, read_key
+from wgd.config.keys import read_key
+from wgd.config.keytext import encoded
 from wgd.sources.files import Directories
 
 CONF = f"""\

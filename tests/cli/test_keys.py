@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli.conftest import HUB, Wgd
 from tests.configs import private_key
-from wgd.config.keys import encoded, public_key, read_key
+from wgd.config.keys import public_key, read_key
+from wgd.config.keytext import encoded
 
 PUBLIC = encoded(public_key(private_key("wg0")))
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli.conftest import HUB, Wgd
 from tests.configs import key
-from wgd.config.keys import encoded, public_key, read_key
+from wgd.config.keys import public_key, read_key
+from wgd.config.keytext import encoded
 
 LAPTOP = encoded(key("laptop"))
 Captured = pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomli_w
 
 from wgd.config.document import MTU_AUTO, Forward, Input, Interface, Masquerade, Peer
-from wgd.config.keys import encoded
+from wgd.config.keytext import encoded
 
 
 def rewritten(interface: Interface) -> bytes:

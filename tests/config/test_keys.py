@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.config.support import key
-from wgd.config.keys import KeyFileError, KeyReader, encoded, generate, public_key, read_key, write_key
+from wgd.config.keys import KeyFileError, KeyReader, generate, public_key, read_key, write_key
+from wgd.config.keytext import encoded
 from wgd.config.x25519 import clamp
 from wgd.model import Secret
 

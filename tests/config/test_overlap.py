@@ -3,7 +3,8 @@
 import pytest
 
 from tests.config.support import NOW, Expected, check, key, read, secret, text
-from wgd.config.keys import encoded, public_key
+from wgd.config.keys import public_key
+from wgd.config.keytext import encoded
 from wgd.errors import Severity
 
 MAIN = f"""\

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.config.support import key as key_text
 from tests.fake import FakeKernel
-from wgd.config import keys, x25519
+from wgd.config import keytext, x25519
 from wgd.config.decode import Decoded, decode
 from wgd.config.document import Config
 from wgd.config.keys import KeyFileError
@@ -66,7 +66,7 @@ def _case(name: str, body: str) -> Case:
 
 def public_text(private: str) -> str:
     """The public key of a private one, both in base64."""
-    return keys.encoded(x25519.public(x25519.clamp(base64.b64decode(private))))
+    return keytext.encoded(x25519.public(x25519.clamp(base64.b64decode(private))))
 
 
 def imported(case: Case, name: str = "wg0") -> Imported:

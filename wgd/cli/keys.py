@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wgd.cli.machine import directories
 from wgd.cli.output import Exit, show
-from wgd.config import keys
+from wgd.config import keys, keytext
 from wgd.config.names import interface_fault
 from wgd.errors import ConfigError, UsageError
 from wgd.model import Secret
@@ -23,13 +23,13 @@ def genkey(options: argparse.Namespace) -> int:
         raise UsageError(f"there is no directory {options.config_dir}; --config-dir names another one")
     private = keys.generate()
     keys.write_key(_key_file(options), private)
-    show(keys.encoded(keys.public_key(private)))
+    show(keytext.encoded(keys.public_key(private)))
     return Exit.IN_SYNC
 
 
 def pubkey(options: argparse.Namespace) -> int:
     """Show the public key that the peers of this interface need."""
-    show(keys.encoded(keys.public_key(_private_key(options))))
+    show(keytext.encoded(keys.public_key(_private_key(options))))
     return Exit.IN_SYNC
 
 

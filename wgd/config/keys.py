@@ -5,7 +5,6 @@ A key's bytes and text never reach a message.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import grp
 import os
@@ -15,8 +14,7 @@ import stat
 import time
 from pathlib import Path
 
-from wgd.config import x25519
-from wgd.config.scalars import decoded_key
+from wgd.config import keytext, x25519
 from wgd.config.signature import Signature, lasts, signature
 from wgd.errors import WgdError
 from wgd.model import Secret
@@ -185,7 +183,7 @@ def _secret(path: Path, content: bytes, private: bool) -> Secret:
     text = content.decode("latin-1").strip()
     if not text:
         raise KeyFileError(f"the key file {path} is empty", f"{made_by} makes a key", missing=False)
-    key = decoded_key(text)
+    key = keytext.decoded(text)
     if key is None:
         message = (
             f"the key file {path} holds no key, expected 32 bytes in base64 (44 characters) and nothing else"
@@ -208,11 +206,6 @@ def public_key(private: Secret) -> bytes:
     return x25519.public(private.reveal())
 
 
-def encoded(key: bytes) -> str:
-    """A key's bytes as base64, as `wg` prints them."""
-    return base64.b64encode(key).decode()
-
-
 def write_key(path: Path, key: Secret) -> None:
     """Writes a new key file, whole or not at all: 0640, with the group of its directory.
 
@@ -224,7 +217,7 @@ def write_key(path: Path, key: Secret) -> None:
             os.chown(path.parent, -1, path.parent.parent.stat().st_gid)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            _write_new(temporary, f"{encoded(key.reveal())}\n".encode(), path.parent.stat().st_gid)
+            _write_new(temporary, f"{keytext.encoded(key.reveal())}\n".encode(), path.parent.stat().st_gid)
             os.link(temporary, path)  # fails where a file stands, which a rename would replace
         finally:
             with contextlib.suppress(FileNotFoundError):

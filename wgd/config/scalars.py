@@ -5,13 +5,13 @@ Nothing here knows a key, a file or another value.
 
 from __future__ import annotations
 
-import binascii
 import datetime
 import enum
 import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from wgd.config import keytext
 from wgd.config.document import MTU_AUTO, PortRange
 from wgd.config.names import interface_fault
 from wgd.config.source import Unfit
@@ -84,9 +84,9 @@ def key(value: object) -> bytes:
     hint = "a public key is what `wgd pubkey` or `wg pubkey` prints"
     if not isinstance(value, str) or not value:
         raise Unfit(f"found {found(value)}, expected a public key: {_KEY_TEXT}", hint)
-    decoded = decoded_key(value)
+    decoded = keytext.decoded(value)
     if decoded is None:
-        if decoded_key(value.strip()):
+        if keytext.decoded(value.strip()):
             hint = "remove the blanks around it"
         raise Unfit(f"found {len(value)} characters that are no key, expected {_KEY_TEXT}", hint)
     if not any(decoded):
@@ -94,21 +94,10 @@ def key(value: object) -> bytes:
     return decoded
 
 
-def decoded_key(word: str) -> bytes | None:
-    """The 32 bytes that base64 text stands for; None unless it is written exactly as `wg` would."""
-    try:
-        written = word.encode("ascii")
-        decoded = binascii.a2b_base64(written, strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error):
-        return None
-    # Python ignores the two spare bits of the last character; `wg` refuses a key that has them set.
-    return decoded if len(decoded) == 32 and binascii.b2a_base64(decoded, newline=False) == written else None
-
-
 def path(value: object) -> str:
     """A file's name, absolute or relative to the config directory."""
     word = text(value, "the name of a key file, in quotes")
-    if decoded_key(word.strip()):
+    if keytext.decoded(word.strip()):
         hint = "put the key into a file of its own (mode 0640, group wgd-keys) and write the file's name here"
         raise Unfit("found what looks like the key itself, expected the name of a key file", hint)
     if "\0" in word:

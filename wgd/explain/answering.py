@@ -6,13 +6,13 @@ future.
 
 from __future__ import annotations
 
+from wgd.config import keytext
 from wgd.endpoints import SILENT
 from wgd.explain.belonging import PEER, is_public
 from wgd.explain.calling import LIVE, calls_us, our_key
 from wgd.explain.leg import Leg, address_of
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.kinds.link import Link
-from wgd.output.peer_report import in_base64
 from wgd.output.terminal import age, size
 
 AHEAD = 5.0
@@ -77,7 +77,7 @@ def calls_were_never_answered(leg: Leg) -> Finding | None:
 def what_to_compare(leg: Leg) -> Mend:
     """Whatever makes a peer stay silent looks the same from here."""
     ours = " ".join(our_key(leg)) or "this machine's public key"
-    its = in_base64(leg.peer.public_key) if leg.peer else ""
+    its = keytext.encoded(leg.peer.public_key) if leg.peer else ""
     psk = ", and the same preshared key" if leg.peer and leg.peer.preshared_key else ""
     return Mend(
         f"it must listen on that port, let UDP in, have the key {its} and list this machine by its own{psk}; "

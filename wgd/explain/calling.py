@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wgd.config import keytext
 from wgd.config.document import host_and_port
 from wgd.endpoints import SILENT
 from wgd.explain.belonging import PEER
@@ -9,7 +10,6 @@ from wgd.explain.leg import Leg, address_of, restored
 from wgd.explain.sight import LOCAL
 from wgd.explain.steps import Finding, Mend, Stage
 from wgd.firewalls.obstacles import obstacles
-from wgd.output.peer_report import in_base64
 from wgd.output.terminal import age
 
 LIVE = 180.0
@@ -87,7 +87,7 @@ def calls_us(leg: Leg, words: str) -> Mend:
 
 def our_key(leg: Leg) -> list[str]:
     key = leg.wireguard.public_key if leg.wireguard else b""
-    return [f'public_key = "{in_base64(key)}"'] if key else []
+    return [f'public_key = "{keytext.encoded(key)}"'] if key else []
 
 
 def endpoint_is_in_its_own_tunnel(leg: Leg) -> Finding | None:
@@ -121,7 +121,7 @@ def endpoint_is_out_of_date(leg: Leg) -> Finding | None:
     now = leg.sight.state.resolved.get(str(wanted), ())
     if not now or peer.endpoint in now or not leg.is_quiet(SILENT):
         return None
-    key = in_base64(peer.public_key)
+    key = keytext.encoded(peer.public_key)
     return Finding(
         f"{wanted.host} is {now[0][0]} now, and {leg.name} is still called at {leg.place}",
         Mend("the daemon follows the name after 135 s without an answer", ("systemctl start wgd",))

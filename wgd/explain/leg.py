@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from wgd.config import keytext
 from wgd.config.document import Config, Endpoint, Interface, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.config.wording import dotted
@@ -14,7 +15,6 @@ from wgd.explain.steps import Mend
 from wgd.kinds.device import Device
 from wgd.kinds.link import Link
 from wgd.kinds.peer import Peer
-from wgd.output.peer_report import in_base64
 from wgd.prefixes import Prefix
 from wgd.values import value
 
@@ -63,7 +63,7 @@ class Leg:
         """What a person calls the peer."""
         if self.owner is not None:
             return self.owner.peer.name
-        return in_base64(self.winner.public_key) if self.winner is not None else "nobody"
+        return keytext.encoded(self.winner.public_key) if self.winner is not None else "nobody"
 
     @property
     def talks(self) -> bool:

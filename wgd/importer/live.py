@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from wgd.config import keys
+from wgd.config import keytext
 from wgd.config.document import host_and_port
 from wgd.config.source import Unfit
 from wgd.importer import readers
@@ -78,7 +78,7 @@ class Live:
                 raw.addresses.append(Said(one.address, self._fact(f"address {one.address}")))
 
     def _peer(self, peer: Peer) -> RawPeer:
-        name = f"peer {keys.encoded(peer.public_key)[:8]}…"
+        name = f"peer {keytext.encoded(peer.public_key)[:8]}…"
         made = RawPeer(self._fact(name))
         made.lines.append(made.head)
         made.public_key = Said(peer.public_key, made.head)

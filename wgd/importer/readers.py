@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import re
 
-from wgd.config import addresses, scalars
+from wgd.config import addresses, keytext, scalars
 from wgd.config.document import Endpoint, IPInterface
 from wgd.config.source import Unfit
 from wgd.config.wording import quoted
@@ -51,7 +51,7 @@ def public_key(word: str) -> bytes:
 
 def secret(word: str) -> Secret | None:
     """A private or a preshared key; None when it is 32 zero bytes, which mean none."""
-    decoded = scalars.decoded_key(re.sub(r"\s+", "", word))
+    decoded = keytext.decoded(re.sub(r"\s+", "", word))
     if decoded is None:
         raise Unfit("it is no key: expected 44 characters of base64 that end in =")
     return Secret(decoded) if any(decoded) else None

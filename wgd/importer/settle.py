@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from wgd.config import keys, x25519
+from wgd.config import keytext, x25519
 from wgd.config.document import IPInterface, Role
 from wgd.importer import names
 from wgd.importer.found import (
@@ -199,7 +199,7 @@ class _Settling:
         return tuple(values)
 
     def _peer(self, peer: RawPeer, name: str, role: Role) -> Table:
-        values = [self._one("public_key", peer.public_key, keys.encoded)] if peer.public_key else []
+        values = [self._one("public_key", peer.public_key, keytext.encoded)] if peer.public_key else []
         if peer.preshared_key:
             file = f"keys/{self._raw.name}-{name}.psk"
             self._key(file, peer.preshared_key)

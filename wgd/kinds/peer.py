@@ -9,7 +9,6 @@ Deletes when: it stands on a link of ours and no enabled, unexpired peer has its
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
@@ -17,6 +16,7 @@ from functools import partial
 from operator import attrgetter
 from typing import ClassVar
 
+from wgd.config import keytext
 from wgd.config.document import Config, Interface, Role, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
@@ -105,7 +105,7 @@ class PeersSet(Op):
 def _command(interface: str, edit: PeerEdit) -> str:
     if edit == PeerEdit(edit.public_key, edit.name, only_existing=True, configured=edit.configured):
         return f"# {edit.name} is at {edit.configured} already"
-    words = ["wg", "set", interface, "peer", base64.b64encode(edit.public_key).decode()]
+    words = ["wg", "set", interface, "peer", keytext.encoded(edit.public_key)]
     if edit.remove:
         words.append("remove")
     if edit.preshared_key is not None:
@@ -161,7 +161,7 @@ class PeerKind(Kind[Peer]):
         return spec.interface
 
     def label(self, spec: Peer) -> str:
-        return f"{spec.name or base64.b64encode(spec.public_key).decode()} on {spec.interface}"
+        return f"{spec.name or keytext.encoded(spec.public_key)} on {spec.interface}"
 
     def needs(self, spec: Peer) -> tuple[Ref, ...]:
         return (Ref("device", spec.interface),)

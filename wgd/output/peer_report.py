@@ -5,13 +5,13 @@ It must never hold a secret.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
+from wgd.config import keytext
 from wgd.config.document import Interface, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.kinds.peer import Peer
@@ -91,7 +91,7 @@ def _named(peer: ConfiguredPeer | None, have: Peer | None) -> dict[str, Any]:
     assert source is not None
     return {
         "name": peer.name if peer else None,
-        "public_key": in_base64(source.public_key),
+        "public_key": keytext.encoded(source.public_key),
         "allowed_ips": list(map(str, peer.allowed_ips if peer else source.allowed_ips)),
     }
 
@@ -106,8 +106,3 @@ def _moving(have: Peer | None, state: str) -> dict[str, Any]:
         "stripped": asdict(have.stripped) if have and have.stripped else None,
         "state": state,
     }
-
-
-def in_base64(key: bytes) -> str:
-    """A key as WireGuard's tools write it."""
-    return base64.b64encode(key).decode()

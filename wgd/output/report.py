@@ -12,6 +12,7 @@ from typing import Any
 
 from wgd import __version__
 from wgd.access.flows import FENCE, disguises, door, guard, nowhere
+from wgd.config import keytext
 from wgd.config.document import Config, Interface
 from wgd.errors import Problem, Severity
 from wgd.firewalls.obstacles import Obstacle
@@ -20,7 +21,7 @@ from wgd.kinds.link import USERSPACE, Link
 from wgd.kinds.nftables import Dropped
 from wgd.kinds.passage import option, unopened
 from wgd.model import Change, Conflict, Foreign, Outcome, Plan, Ref, State, Verb
-from wgd.output.peer_report import PeerTexts, in_base64, peer_states, peer_value, peers_of
+from wgd.output.peer_report import PeerTexts, peer_states, peer_value, peers_of
 from wgd.output.render import gone_back
 from wgd.output.render import summary as summary
 from wgd.rivals import Rival, named
@@ -184,7 +185,7 @@ def _interface(name: str, interface: Interface | None, seen: State) -> dict[str,
         "name": name,
         "role": str(interface.role) if interface else None,
         "backend": backend,
-        "public_key": in_base64(device.public_key) if device and device.public_key else None,
+        "public_key": keytext.encoded(device.public_key) if device and device.public_key else None,
         "listen_port": device.listen_port if device else (interface.listen_port if interface else None),
         "mtu": link.mtu if link else None,
         "addresses": [str(address) for address in interface.addresses] if interface else [],
@@ -239,7 +240,7 @@ def _obstacle(obstacle: Obstacle) -> dict[str, Any]:
 
 def _blocked(ref: Ref) -> dict[str, Any]:
     key = ref.key if isinstance(ref.key, tuple) else (ref.key,)
-    words = (in_base64(part) if isinstance(part, bytes) else str(part) for part in key)
+    words = (keytext.encoded(part) if isinstance(part, bytes) else str(part) for part in key)
     return {"object": ref.kind, "label": " ".join(words)}
 
 
