@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from wgd.output.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page, age, clip, plain, several
@@ -50,9 +50,14 @@ def findings(value: Value, page: Page, now: float = 0.0) -> list[str]:
         if found:
             lines += ["", page.paint(title, BOLD)]
             lines += [line for one in found[:SHOWN] for line in tell(one, page)]
-        if len(found) > SHOWN:
-            lines.append(page.paint(f"  … and {len(found) - SHOWN:,} more", DIM))
+        lines += _rest(found, page)
     return lines
+
+
+def _rest(found: Sized, page: Page) -> Iterator[str]:
+    """How many are not shown."""
+    if len(found) > SHOWN:
+        yield page.paint(f"  … and {len(found) - SHOWN:,} more", DIM)
 
 
 def _opened(name: str) -> str:
@@ -93,8 +98,7 @@ def outcome_lines(outcome: Value, page: Page) -> Iterable[str]:
     commands = outcome["commands"]
     for command in commands[:SHOWN]:
         yield f"  {plain(command)}"
-    if len(commands) > SHOWN:
-        yield page.paint(f"  … and {len(commands) - SHOWN:,} more", DIM)
+    yield from _rest(commands, page)
     if outcome["error"]:
         yield page.paint(page.wrap(f"failed: {plain(outcome['error'])}", "    ", "      "), RED)
     elif outcome["skipped"]:
