@@ -9,7 +9,7 @@ import datetime
 import enum
 from collections.abc import Mapping
 from dataclasses import field
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
+from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 from wgd.model import Secret
 from wgd.prefixes import IPAddress, Prefix
@@ -43,7 +43,7 @@ class Endpoint:
     port: int
 
     @property
-    def address(self) -> IPv4Address | IPv6Address | None:
+    def address(self) -> IPAddress | None:
         """The host as an address; None when it is a DNS name."""
         try:
             return ip_address(self.host)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from wgd.config.document import Config, Peer
 from wgd.kinds.address import Address
 from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State
 from wgd.per_peer import PerPeer
-from wgd.prefixes import Prefix, within
+from wgd.prefixes import IPAddress, Prefix, within
 from wgd.protocols import Kind
 from wgd.values import value
 
@@ -157,9 +156,7 @@ def _foreign_prefixes(interface: str, seen: State) -> set[Prefix]:
     return {one.network for one in addresses if one.interface == interface and one.protocol != OURS}
 
 
-def lookup(
-    address: IPv4Address | IPv6Address, routes: Iterable[Route], without: str | None = None
-) -> Route | None:
+def lookup(address: IPAddress, routes: Iterable[Route], without: str | None = None) -> Route | None:
     """The main table's route to the address: longest prefix, then lowest metric; not by `without`."""
     fitting = [
         route for route in routes if address in route.destination and route.device not in (None, without)
