@@ -43,7 +43,10 @@ def test_a_peer_gets_the_next_address_and_a_file_of_its_own(wgd: Wgd, root: Path
     assert (root / "etc/wg0.toml").read_text() == HUB
     assert wgd("check") == 0
     assert wgd("add-peer", "tablet", "--public-key", encoded(key("tablet"))) == 0
-    assert "tablet is 172.27.0.3" in capsys.readouterr().out
+    assert "tablet is 172.27.0.3, in" in capsys.readouterr().out
+    office = ("--address", "172.27.0.4", "--address", "10.9.0.0/24")
+    assert wgd("add-peer", "office", "--public-key", encoded(key("office")), *office) == 0
+    assert "office is 172.27.0.4, 10.9.0.0/24, in" in capsys.readouterr().out
 
 
 def test_files_are_open_as_the_directory_is(wgd: Wgd, root: Path) -> None:

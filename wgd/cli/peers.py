@@ -89,7 +89,7 @@ def add(options: argparse.Namespace) -> int:
     if private:
         keys.write_key(options.make_key, private)
     files.change(file, text)
-    show(f"✓ {name} is {', '.join(str(net.address) for net in allowed)}, in {files.path(file)}")
+    show(f"✓ {name} is {', '.join(net.short for net in allowed)}, in {files.path(file)}")
     show(_what_next(f"the other side: {_export(options, interface)}"))
     return Exit.IN_SYNC
 
