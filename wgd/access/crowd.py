@@ -39,17 +39,20 @@ def crowd(peers: tuple[Peer, ...], last: Crowd = NOBODY) -> Crowd:
         passing.pop(peer.name, None)
     named |= {peer.name: peer for peer in differs.come}
     passing |= {peer.name: peer for peer in differs.come if peer.expires or not peer.enabled}
-    gone, come = _spans(differs.gone), _spans(differs.come)
-    return Crowd(peers, named, {v: last.covers[v].changed(gone[v], come[v]) for v in (4, 6)}, passing)
+    return Crowd(peers, named, _covers(last, differs.gone, differs.come), passing)
 
 
 def edited(last: Crowd, gone: Sequence[Peer], come: Sequence[Peer]) -> Crowd:
     """The same with some peers gone and others come, for one look at their names and what they cover: at the
     cost of these few. Its `peers` are still those of before, and it knows the names of who is gone."""
-    fewer, more = _spans(gone), _spans(come)
-    covers = {version: last.covers[version].changed(fewer[version], more[version]) for version in (4, 6)}
     named = ChainMap({peer.name: peer for peer in come}, last.named)
-    return last._replace(named=named, covers=covers)
+    return last._replace(named=named, covers=_covers(last, gone, come))
+
+
+def _covers(last: Crowd, gone: Iterable[Peer], come: Iterable[Peer]) -> dict[int, Cover]:
+    """What they cover by IP version, with some gone and others come."""
+    fewer, more = _spans(gone), _spans(come)
+    return {version: last.covers[version].changed(fewer[version], more[version]) for version in (4, 6)}
 
 
 def _spans(peers: Iterable[Peer]) -> dict[int, list[tuple[int, int]]]:
