@@ -10,7 +10,7 @@ from itertools import combinations
 
 from wgd.config.document import IPInterface
 from wgd.config.names import SHARED
-from wgd.config.source import Array, Placed, Where
+from wgd.config.source import Placed, Where
 from wgd.errors import Problem
 from wgd.prefixes import Prefix
 from wgd.values import value
@@ -22,7 +22,7 @@ class Footprint:
     `place` is where one of them stands first."""
 
     name: str
-    addresses: Array[IPInterface]
+    addresses: Sequence[Placed[IPInterface]]
     listen_port: Placed[int] | None
     routes: Sequence[Prefix]
     place: Callable[[Prefix], Where]

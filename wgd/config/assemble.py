@@ -17,6 +17,7 @@ from wgd.config.document import (
     Forwarding,
     Input,
     Interface,
+    IPInterface,
     Masquerade,
     Peer,
 )
@@ -24,7 +25,7 @@ from wgd.config.draft import Draft, InterfaceDraft, PeerDraft
 from wgd.config.members import Members, ReadKey, counts
 from wgd.config.overlap import IPV6_MTU, Allowed
 from wgd.config.resolve import Names
-from wgd.config.source import Placed, Where
+from wgd.config.source import Placed, Where, placed
 from wgd.errors import Problem
 from wgd.model import Secret
 from wgd.prefixes import Prefix
@@ -55,12 +56,13 @@ def assemble(
     names = Names(shared, drafts, own, problems)
     if main is None:
         for draft in drafts:
-            for words in (side for rule in draft.forwards for side in (rule.source, rule.target)):
-                names.side(words)
+            for rule in draft.forwards:
+                names.side(rule.source, rule.where, "from")
+                names.side(rule.target, rule.where, "to")
             for masquerade in draft.masquerades:
-                names.side(masquerade.target)
-            for rule in draft.inputs:
-                names.side(rule.source)
+                names.side(masquerade.target, masquerade.where, "to")
+            for entry in draft.inputs:
+                names.side(entry.source, entry.where, "from")
         return Assembled(None, None, tuple(problems), names.lacking)
     members = Members(main, names, read_key, problems)
     return _Assembly(name, main, drafts, members, problems, now).result()
@@ -81,6 +83,11 @@ class _Assembly:
     members: Members
     problems: list[Problem]
     now: float
+
+    @cached_property
+    def addresses(self) -> tuple[Placed[IPInterface], ...]:
+        """The interface's own, and where they stand."""
+        return tuple(placed(self.main.addresses, self.main.where, "addresses"))
 
     @cached_property
     def counting(self) -> list[PeerDraft]:
@@ -128,7 +135,7 @@ class _Assembly:
         return Interface(
             name=self.name,
             private_key=private_key,
-            addresses=main.addresses.values,
+            addresses=main.addresses,
             role=main.role,
             listen_port=main.listen_port,
             mtu=main.mtu,
@@ -162,13 +169,13 @@ class _Assembly:
         if not overlap.disjoint(self.prefixes):
             self.problems.extend(overlap.same_prefixes(self.allowed))
             self.problems.extend(overlap.nested_prefixes(self.allowed))
-        if not {Prefix.alone(one.ip) for one in self.main.addresses.values}.isdisjoint(self.prefixes):
-            self.problems.extend(overlap.own_addresses(self.allowed, self.main.addresses))
+        if not {Prefix.alone(one.ip) for one in self.main.addresses}.isdisjoint(self.prefixes):
+            self.problems.extend(overlap.own_addresses(self.allowed, self.addresses))
         if not self.main.fwmark and any(peer.endpoint for peer in self.counting):
             self.problems.extend(overlap.loops(self.counting, self.allowed))
 
     def _check_addresses(self) -> Iterator[Problem]:
-        for address, where in self.main.addresses:
+        for address, where in self.addresses:
             network = address.network
             ends = (network.network_address, network.broadcast_address)
             if network.version == 4 and network.prefixlen < 31 and address.ip in ends:
@@ -179,7 +186,7 @@ class _Assembly:
         mtu, where = self.main.mtu, self.main.where / "mtu"
         if mtu is None or mtu == MTU_AUTO or mtu >= IPV6_MTU:
             return
-        six = [place for address, place in self.main.addresses if address.version == 6]
+        six = [place for address, place in self.addresses if address.version == 6]
         six += [place for _, (network, place) in self.allowed if network.version == 6]
         if six:
             message = f"found {mtu}, but {six[0]} is IPv6, which needs at least {IPV6_MTU}"
@@ -207,10 +214,11 @@ class _Assembly:
             yield (self.main.where / "forwarding").error(
                 message, 'write "rules", or delete the line', also=(rule.file,)
             )
-        for place in (place for draft in self.drafts for one in draft.inputs for place in one.source):
-            if place.value == INTERNET:
-                message = f'found "{INTERNET}", expected who is behind {self.name}'
-                yield place.where.error(message, f'name peers or networks, or write "{ANY}"')
+        for entry in (entry for draft in self.drafts for entry in draft.inputs):
+            for word, place in placed(entry.source, entry.where, "from"):
+                if word == INTERNET:
+                    message = f'found "{INTERNET}", expected who is behind {self.name}'
+                    yield place.error(message, f'name peers or networks, or write "{ANY}"')
         own = [rule.where / "in" for rule in forwards if rule.incoming == self.name]
         own += [rule.where / "out" for rule in forwards if rule.outgoing == self.name]
         own += [rule.where / "out" for rule in masquerades if rule.out == self.name]
@@ -228,10 +236,10 @@ class _Assembly:
         theirs = (prefix for peer in routed for prefix in self.members.names.prefixes(peer))
         routes = [*main.own_networks, *theirs]
         port = Placed(main.listen_port, main.where / "listen_port") if main.listen_port else None
-        return Footprint(self.name, main.addresses, port, routes, self._place)
+        return Footprint(self.name, self.addresses, port, routes, self._place)
 
     def _place(self, route: Prefix) -> Where:
         """Where a prefix that leads here stands first."""
-        own = (where for address, where in self.main.addresses if Prefix.of(address.network) == route)
+        own = (where for address, where in self.addresses if Prefix.of(address.network) == route)
         theirs = (place for peer, (prefix, place) in self.allowed if peer.routes and prefix == route)
         return next(chain(own, theirs))

@@ -10,12 +10,12 @@ from dataclasses import field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
-from wgd.config.source import Array, Where
+from wgd.config.source import Where
 from wgd.errors import Problem
 from wgd.prefixes import IPAddress, Prefix
 from wgd.values import value
 
-Words = Array[Prefix | str]
+Words = tuple[Prefix | str, ...]
 """CIDRs, and names still to be looked up."""
 
 
@@ -25,7 +25,7 @@ class InterfaceDraft:
 
     where: Where
     sound: bool
-    addresses: Array[IPInterface]
+    addresses: tuple[IPInterface, ...]
     role: Role
     listen_port: int | None
     private_key_file: str | None
@@ -43,7 +43,7 @@ class InterfaceDraft:
     @property
     def own_networks(self) -> tuple[Prefix, ...]:
         """Those that its addresses are in."""
-        return tuple([Prefix.of(address.network) for address in self.addresses.values])
+        return tuple([Prefix.of(address.network) for address in self.addresses])
 
 
 @value

@@ -47,7 +47,7 @@ class Layout:
         counts = {section: self.count(section, 0, start) for section in ARRAYS}
         for source, piece in zip(self.sources[start:end], self.pieces[start:end], strict=True):
             if source.section in counts:
-                source.key = counts[source.section]
+                source.which = counts[source.section]
                 counts[source.section] += 1
             source.first = line
             line += lines(piece)
@@ -58,8 +58,8 @@ class Layout:
         moved = {section: count for section, count in counts.items() if count}
         for source in self.sources[start:] if by or moved else ():
             source.first += by
-            if source.section in moved and isinstance(source.key, int):
-                source.key += moved[source.section]
+            if source.section in moved and isinstance(source.which, int):
+                source.which += moved[source.section]
 
 
 def initial(section: str) -> bytes:

@@ -42,16 +42,17 @@ class Members:
 
     def forward(self, rule: ForwardDraft) -> Forward:
         """One `[[forward]]`."""
-        source, target = self.names.side(rule.source), self.names.side(rule.target)
+        source = self.names.side(rule.source, rule.where, "from")
+        target = self.names.side(rule.target, rule.where, "to")
         return Forward(source, target, rule.ports, rule.incoming, rule.outgoing)
 
     def input(self, rule: InputDraft) -> Input:
         """One `[[input]]`."""
-        return Input(self.names.side(rule.source), rule.ports)
+        return Input(self.names.side(rule.source, rule.where, "from"), rule.ports)
 
     def masquerade(self, rule: MasqueradeDraft) -> Masquerade:
         """One `[[masquerade]]`."""
-        target, snat = self.names.side(rule.target), rule.snat
+        target, snat = self.names.side(rule.target, rule.where, "to"), rule.snat
         other = next((net for net in target.networks if snat and net.version != snat.version), None)
         if snat and other:
             message = f"found {snat}, but {other} in `to` is IPv{other.version}"

@@ -12,7 +12,7 @@ from itertools import pairwise, starmap
 from wgd.config.document import IPInterface
 from wgd.config.draft import PeerDraft
 from wgd.config.names import SHARED
-from wgd.config.source import Array, Placed, Where
+from wgd.config.source import Placed, Where
 from wgd.config.wording import listed
 from wgd.errors import Problem
 from wgd.prefixes import BITS, Prefix
@@ -94,7 +94,7 @@ def _covering(entry: tuple[int, Allowed, list[str]]) -> Iterator[Problem]:
         yield where.warning(message, "legal: the longest prefix wins; check that it is meant")
 
 
-def own_addresses(allowed: Iterable[Allowed], addresses: Array[IPInterface]) -> Iterator[Problem]:
+def own_addresses(allowed: Iterable[Allowed], addresses: Iterable[Placed[IPInterface]]) -> Iterator[Problem]:
     """An address of this machine as a peer's."""
     own: dict[tuple[int, int], Where] = {
         (address.version, int(address.ip)): place for address, place in addresses

@@ -21,7 +21,7 @@ from wgd.config.draft import (
 )
 from wgd.config.layout import ARRAYS, Layout, initial, lines
 from wgd.config.names import Part
-from wgd.config.source import Source, Where
+from wgd.config.source import Source
 from wgd.config.table import Table
 from wgd.errors import Problem
 
@@ -84,8 +84,7 @@ def read(source: Source, part: parts.Part, problems: list[Problem]) -> Drafted |
     """One table; None if it holds another, which may have been meant as a peer with a dot in its name."""
     if dict in map(type, part.content.values()):
         return None
-    where = Where(source)
-    table = Table(where, part.content, problems)
+    table = Table(source, part.content, problems)
     match part.section:
         case "peers":
             return sections.peer(table, part.name)
@@ -96,7 +95,7 @@ def read(source: Source, part: parts.Part, problems: list[Problem]) -> Drafted |
         case "masquerade":
             return sections.masquerade(table)
         case "networks":
-            return sections.networks(where, part.content, problems)
+            return sections.networks(source, part.content, problems)
     return sections.interface(table)
 
 

@@ -164,12 +164,12 @@ class _Some:
         pieces, sources = [*self._old.pieces], [*self._old.sources]
         touched = {source.section for source, _ in self._now}
         members = {section: [*getattr(self._before, _READ[section])] for section in touched}
-        stood = [(source.key, source.first) for source, _, _ in self._were]
+        stood = [(source.which, source.first) for source, _, _ in self._were]
         for at, (source, one) in enumerate(self._now):
             place, section = self._places[at], source.section
             members[section][self._were[at][1]] = one
             if section in ARRAYS:  # a peer is found by its name
-                source.key = stood[at][0]
+                source.which = stood[at][0]
             source.first = stood[at][1]
             pieces[place], sources[place] = self._new[at], source
         first, last = (self._places[0], self._places[-1] + 1) if self._places else (0, 0)

@@ -13,7 +13,7 @@ from typing import cast
 from wgd.config.document import ANY, INTERNET, Side
 from wgd.config.draft import Draft, NetworkDraft, PeerDraft, Words
 from wgd.config.names import SHARED
-from wgd.config.source import Array, Placed, Where
+from wgd.config.source import Placed, Where, placed
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem
 from wgd.prefixes import Prefix, within
@@ -64,8 +64,8 @@ class Names:
         self._spelt_out.pop((peer.where.file, peer.name), None)
 
     def _spell_out(self, peer: PeerDraft) -> None:
-        if any(isinstance(word, str) for word in peer.allowed_ips.values):
-            self._spelt_out[peer.where.file, peer.name] = tuple(self._ranges(peer.allowed_ips))
+        if any(isinstance(word, str) for word in peer.allowed_ips):
+            self._spelt_out[peer.where.file, peer.name] = tuple(self._ranges(peer))
 
     def _add(self, named: Named) -> None:
         first = self._known.setdefault(named.name, named)
@@ -76,27 +76,33 @@ class Names:
 
     def allowed_ips(self, peer: PeerDraft) -> Iterable[Placed[Prefix]]:
         """A peer's allowed IPs, network names replaced by their ranges."""
-        spelt_out = self._spelt_out.get((peer.where.file, peer.name)) if self._spelt_out else None
-        return cast("Array[Prefix]", peer.allowed_ips) if spelt_out is None else spelt_out
+        spelt_out = self._spelt(peer)
+        if spelt_out is not None:
+            return spelt_out
+        return placed(cast("tuple[Prefix, ...]", peer.allowed_ips), peer.where, "allowed_ips")
 
     def prefixes(self, peer: PeerDraft) -> tuple[Prefix, ...]:
         """The same without their places."""
-        spelt_out = self._spelt_out.get((peer.where.file, peer.name)) if self._spelt_out else None
+        spelt_out = self._spelt(peer)
         if spelt_out is not None:
             return tuple([prefix for prefix, _ in spelt_out])
-        return cast("tuple[Prefix, ...]", peer.allowed_ips.values)
+        return cast("tuple[Prefix, ...]", peer.allowed_ips)
+
+    def _spelt(self, peer: PeerDraft) -> tuple[Placed[Prefix], ...] | None:
+        """What stands for a peer's allowed IPs, if there are names among them."""
+        return self._spelt_out.get((peer.where.file, peer.name)) if self._spelt_out else None
 
     def networks(self) -> dict[str, tuple[Prefix, ...]]:
         """Every network by name."""
         return {name: named.ranges for name, named in self._known.items() if isinstance(named, NetworkDraft)}
 
-    def side(self, words: Words) -> Side:
-        """One side of a rule."""
-        if not any(isinstance(word, str) for word in words.values):
-            return _addresses(cast("tuple[Prefix, ...]", words.values))
+    def side(self, words: Words, table: Where, key: str) -> Side:
+        """One side of a rule, which stands at the key of a table."""
+        if not any([isinstance(word, str) for word in words]):
+            return _addresses(cast("tuple[Prefix, ...]", words))
         ranges: list[Prefix] = []
         peers: list[str] = []
-        for word, where in words:
+        for word, where in placed(words, table, key):
             if not isinstance(word, str):
                 ranges.append(word)
             elif word not in (ANY, INTERNET):
@@ -106,7 +112,7 @@ class Names:
                     case PeerDraft() as peer:
                         peers.append(word)
                         self._must_live_here(peer, where)
-        return _side(words.values, tuple(dict.fromkeys(ranges)), tuple(dict.fromkeys(peers)))
+        return _side(words, tuple(dict.fromkeys(ranges)), tuple(dict.fromkeys(peers)))
 
     def lives_here(self, peer: PeerDraft) -> bool:
         """Whether a rule can mean the peer, as far as is known."""
@@ -125,9 +131,9 @@ class Names:
         )
         self._problems.append(where.error(message, hint, also=(peer.where.file, SHARED)))
 
-    def _ranges(self, words: Words) -> Iterable[Placed[Prefix]]:
+    def _ranges(self, peer: PeerDraft) -> Iterable[Placed[Prefix]]:
         """A peer's allowed IPs."""
-        for word, where in words:
+        for word, where in placed(peer.allowed_ips, peer.where, "allowed_ips"):
             if not isinstance(word, str):
                 yield Placed(word, where)
             elif word in (ANY, INTERNET):

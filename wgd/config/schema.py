@@ -59,7 +59,7 @@ class _File:
         claimed: Claim,
         problems: list[Problem],
     ) -> None:
-        self._where, self._claim, self._problems = Where(source), claimed, problems
+        self._where, self._claim, self._problems = source, claimed, problems
         self._content = table
         self._top = Table(self._where, table, problems)
 

@@ -16,7 +16,7 @@ from wgd.config.draft import (
     Words,
 )
 from wgd.config.names import name_fault
-from wgd.config.source import Array, Where
+from wgd.config.source import Where, placed
 from wgd.config.table import Reader, Table
 from wgd.config.vocabulary import Section
 from wgd.errors import Problem
@@ -72,9 +72,9 @@ def interface(table: Table) -> InterfaceDraft:
     )
 
 
-def _no_address_twice(table: Table, own: Array[IPInterface]) -> None:
+def _no_address_twice(table: Table, own: tuple[IPInterface, ...]) -> None:
     seen: set[object] = set()
-    for address, where in own:
+    for address, where in placed(own, table.where, "addresses"):
         if address.ip in seen:
             table.error(where, f"{address.ip} stands here twice", "keep one of the two")
         seen.add(address.ip)
@@ -95,7 +95,7 @@ def _network(table: Table, name: str, value: object) -> NetworkDraft:
         ranges: tuple[Prefix, ...] = (one,) if one else ()
     else:
         hint = "a network needs an address range"
-        ranges = table.filled(name, addresses.network, '["10.11.12.0/24"]', hint).values
+        ranges = table.filled(name, addresses.network, '["10.11.12.0/24"]', hint)
     return NetworkDraft(name, where, ranges if table.sound else ())
 
 
@@ -148,7 +148,7 @@ def inputs(table: Table) -> InputDraft:
 
 
 def _ports(table: Table, hint: str) -> tuple[PortRange, ...]:
-    return table.filled("ports", scalars.port_range, _PORTS, hint).values if "ports" in table else ()
+    return table.filled("ports", scalars.port_range, _PORTS, hint) if "ports" in table else ()
 
 
 def masquerade(table: Table) -> MasqueradeDraft:

@@ -5,7 +5,7 @@ A `Where` points at a key and turns into a `Problem`; lines are looked up only w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from wgd.config.locate import KeyPath, locate
@@ -24,46 +24,18 @@ class Unfit(Exception):
         self.message, self.hint = message, hint
 
 
-class Source:
-    """A file by its name (relative to the config directory) and text, or a piece of it (`wgd.config.parts`).
-
-    Of a piece, `section` and `key` (a peer's name, the number in an array of tables) say which table it is,
-    and `first` is the line of the file that it begins on. Number and line move when an edit of the file puts
-    something in front.
-    """
-
-    __slots__ = ("_lines", "_text", "file", "first", "key", "section")
-
-    def __init__(
-        self, file: str, text: str, section: str = "", key: str | int | None = None, first: int = 1
-    ) -> None:
-        self.file, self._text, self.section, self.key, self.first = file, text, section, key, first
-        self._lines: dict[KeyPath, int] | None = None
-
-    @property
-    def head(self) -> KeyPath:
-        """The key path of the piece's table, () for a whole file."""
-        if not self.section:
-            return ()
-        return (self.section,) if self.key is None else (self.section, self.key)
-
-    def line(self, path: KeyPath) -> int:
-        """The line of a key below `head`, or of the innermost table around it that stands here; 0 if none."""
-        if self._lines is None:
-            self._lines = locate(f"[{self._text}" if self.section else self._text)  # it has lost a bracket
-        # By itself, a table of an array of tables is the only one.
-        path = (*(0 if isinstance(part, int) else part for part in self.head), *path)
-        while path and path not in self._lines:
-            path = path[:-1]
-        return self._lines[path] + self.first - 1 if path else 0
-
-
-@value
 class Where:
     """A key in a file; `path` leads to it from the source's `head`."""
 
-    source: Source
-    path: KeyPath = ()
+    __slots__ = ()
+
+    @property
+    def source(self) -> Source:
+        raise NotImplementedError
+
+    @property
+    def path(self) -> KeyPath:
+        raise NotImplementedError
 
     @property
     def file(self) -> str:
@@ -75,7 +47,7 @@ class Where:
         return dotted((*self.source.head, *self.path))
 
     def __truediv__(self, key: str | int) -> Where:
-        return Where(self.source, (*self.path, key))
+        return _Below(self.source, (*self.path, key))
 
     def __str__(self) -> str:
         line = self.source.line(self.path)
@@ -92,6 +64,53 @@ class Where:
         return Problem(self.file, line, self.key, message, hint, Severity.WARNING)
 
 
+class Source(Where):
+    """A file by its name (relative to the config directory) and text, or a piece of it (`wgd.config.parts`).
+
+    Of a piece, `section` and `which` (a peer's name, the number in an array of tables) say which table it is,
+    and `first` is the line of the file that it begins on. Number and line move when an edit of the file puts
+    something in front. As a place it is its own beginning: thousands of tables need no other object for that.
+    """
+
+    __slots__ = ("_lines", "_text", "file", "first", "section", "which")
+
+    file: str
+    path: KeyPath = ()
+
+    def __init__(
+        self, file: str, text: str, section: str = "", which: str | int | None = None, first: int = 1
+    ) -> None:
+        self.file, self._text, self.section, self.which, self.first = file, text, section, which, first
+        self._lines: dict[KeyPath, int] | None = None
+
+    @property
+    def source(self) -> Source:
+        return self
+
+    @property
+    def head(self) -> KeyPath:
+        """The key path of the piece's table, () for a whole file."""
+        if not self.section:
+            return ()
+        return (self.section,) if self.which is None else (self.section, self.which)
+
+    def line(self, path: KeyPath) -> int:
+        """The line of a key below `head`, or of the innermost table around it that stands here; 0 if none."""
+        if self._lines is None:
+            self._lines = locate(f"[{self._text}" if self.section else self._text)  # it has lost a bracket
+        # By itself, a table of an array of tables is the only one.
+        path = (*(0 if isinstance(part, int) else part for part in self.head), *path)
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines[path] + self.first - 1 if path else 0
+
+
+@value
+class _Below(Where):
+    source: Source
+    path: KeyPath
+
+
 class Placed(NamedTuple, Generic[T]):
     """A value and where it was written."""
 
@@ -99,20 +118,18 @@ class Placed(NamedTuple, Generic[T]):
     where: Where
 
 
-@value
-class Array(Generic[T]):
-    """The `values` of the fitting elements of an array, at `key` of a table. Where each stands is worked out
-    for who asks. `indexes`: of the elements, if some were left out."""
+class Fitting(tuple[T, ...]):
+    """The elements of an array that fit, if some do not: by their `indexes` among all."""
 
-    values: tuple[T, ...]
-    table: Where
-    key: str
-    indexes: tuple[int, ...] | None = None
+    indexes: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.values)
+    def __new__(cls, fits: Mapping[int, T]) -> Fitting[T]:
+        made = super().__new__(cls, fits.values())
+        made.indexes = tuple(fits)
+        return made
 
-    def __iter__(self) -> Iterator[Placed[T]]:
-        indexes = range(len(self.values)) if self.indexes is None else self.indexes
-        for one, index in zip(self.values, indexes, strict=True):
-            yield Placed(one, self.table / self.key / index)
+
+def placed(values: tuple[T, ...], table: Where, key: str) -> Iterator[Placed[T]]:
+    """What fits of the array at the key of a table, each where it stands."""
+    indexes = values.indexes if isinstance(values, Fitting) else range(len(values))
+    return (Placed(one, table / key / index) for one, index in zip(values, indexes, strict=True))

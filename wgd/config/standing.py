@@ -255,7 +255,7 @@ def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
         sides: tuple[Words, ...] = (rule.source, rule.target)
     else:
         sides = (rule.source if isinstance(rule, InputDraft) else rule.target,)
-    return (word for side in sides for word in side.values if isinstance(word, str))
+    return (word for side in sides for word in side if isinstance(word, str))
 
 
 def _starts(sizes: Sequence[int], places: Sequence[int]) -> Iterator[int]:

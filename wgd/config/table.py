@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from wgd.config.source import Array, Unfit, Where
+from wgd.config.source import Fitting, Unfit, Where
 from wgd.config.vocabulary import KEYS, Section, unknown
 from wgd.config.wording import found, quoted
 from wgd.errors import Problem
@@ -54,21 +54,21 @@ class Table:
             return None
         return self.optional(key, read)
 
-    def array(self, key: str, read: Reader[T], example: str) -> Array[T]:
+    def array(self, key: str, read: Reader[T], example: str) -> tuple[T, ...]:
         """The fitting elements of an array; none when the key is absent."""
         if key not in self._content:
-            return Array((), self.where, key)
+            return ()
         value = self._content[key]
         if not isinstance(value, list):
             bracketed = f"write {key} = [{quoted(value)}]" if isinstance(value, str) else f"like {example}"
             self.error(self.where / key, f"found {found(value)}, expected an array", bracketed)
-            return Array((), self.where, key)
+            return ()
         try:
-            return Array(tuple([read(element) for element in value]), self.where, key)
+            return tuple([read(element) for element in value])
         except Unfit:
             return self._fitting(key, value, read)
 
-    def _fitting(self, key: str, elements: list[object], read: Reader[T]) -> Array[T]:
+    def _fitting(self, key: str, elements: list[object], read: Reader[T]) -> Fitting[T]:
         """Where some are unfit."""
         fits = {}
         for index, element in enumerate(elements):
@@ -76,9 +76,9 @@ class Table:
                 fits[index] = read(element)
             except Unfit as unfit:
                 self.error(self.where / key / index, unfit.message, unfit.hint)
-        return Array(tuple(fits.values()), self.where, key, tuple(fits))
+        return Fitting(fits)
 
-    def filled(self, key: str, read: Reader[T], example: str, hint: str) -> Array[T]:
+    def filled(self, key: str, read: Reader[T], example: str, hint: str) -> tuple[T, ...]:
         """The elements of an array that must be there and hold at least one."""
         if key not in self._content:
             self.error(self.where, f"{key} is missing", f"{hint}, like {example}")
