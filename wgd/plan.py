@@ -42,14 +42,15 @@ class _Compared:
     since: float
     wanted: Listing
     have: Listing
-    unsettled: set[Hashable]
+    unwanted: set[Hashable]
     found: _Findings
 
     def to_compare(self, wanted: Listing, have: Listing, key: Callable[[Any], Hashable]) -> set[Hashable]:
         """The keys of all that was not compared already, or was and differed."""
         one, other = touched(self.wanted.specs, wanted.specs), touched(self.have.specs, have.specs)
         changed = chain(one.gone, one.come, other.gone, other.come)
-        return self.unsettled.union(map(key, changed))
+        refs = chain(map(_REF, self.found.changes), map(_REF, self.found.conflicts))
+        return self.unwanted.union(map(key, changed), (ref.key for ref in refs))
 
 
 class Memo:
@@ -87,7 +88,7 @@ class Memo:
         return min((time for time in self._expiring[1] if time > since), default=math.inf)
 
 
-_EXPIRES = attrgetter("expires")
+_EXPIRES, _REF = attrgetter("expires"), attrgetter("ref")
 
 
 def _expiries(config: Config) -> Iterator[float]:
@@ -202,7 +203,7 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
     wanted = listing(kind.desired(config, seen), kind.key, last.wanted if last else NOTHING)
     have = listed(seen.of(kind.name))
     keys = last.to_compare(wanted, have, kind.key) if last else None
-    found, unsettled, called = _Findings(), set[Hashable](), kind.label
+    found, unwanted, called = _Findings(), set[Hashable](), kind.label
     # What was listed all at once has its keys in order, too.
     some = wanted.items() if keys is None else [(kind.key(want), want) for want in wanted.among(keys)]
     for key, want in some:
@@ -212,14 +213,11 @@ def _compare(kind: Kind[Any], config: Config, seen: State, ahead: State, memo: M
             found.changes.append(Change(ref, None, want, kind.interface(want), called))
         elif differing := kind.differences(want, spec):
             _differs(kind, want, spec, differing, config, seen, found)
-        else:
-            continue
-        unsettled.add(key)
     for spec in have.among(keys):
         if (key := kind.key(spec)) not in wanted:
             _unwanted(kind, spec, config, ahead, found)
-            unsettled.add(key)
-    memo.keep(kind, _Compared(config, _read(kind, seen), seen.now, wanted, have, unsettled, found))
+            unwanted.add(key)
+    memo.keep(kind, _Compared(config, _read(kind, seen), seen.now, wanted, have, unwanted, found))
     return found
 
 

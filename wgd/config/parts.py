@@ -21,7 +21,9 @@ _OPENING = re.compile(
     r"(?:peers\.(?:([A-Za-z0-9_-]+)|\"([^\"\\\x00-\x1f\x7f]*)\"|'([^'\x00-\x1f\x7f]*)')"
     rf"|(interface|networks)|\[(forward|input|masquerade)\])\][ \t]*{_COMMENT}(?:\n|\Z)"
 )
-"""A header, behind its first bracket."""
+"""A header, behind its first bracket. Of its groups one matches: a peer's name, or another section."""
+_TABLE, _ARRAY = 4, 5
+"""Their numbers for `[section]` and `[[section]]`."""
 _PREAMBLE = re.compile(rf"(?:\n[ \t]*{_COMMENT})*")
 _ELSEWHERE = re.compile(r"\r|\"\"\"|'''|\n[ \t]+\[")
 """What may hold or hide another header, or end a line in another way."""
@@ -85,9 +87,9 @@ def read(piece: str) -> Part | None:
     opening = _OPENING.match(piece)
     if opening is None:
         return None
-    *names, table, array = opening.groups()
-    section = intern(table or array or "peers")  # each of ten thousand keeps it
-    name = next((name for name in names if name is not None), "")
+    number = opening.lastindex or 0
+    word, table, array = opening[number], number == _TABLE, number == _ARRAY
+    section, name = (intern(word), "") if table or array else ("peers", word)
     content = _plain(piece, opening.end())
     if content is None and not _ELSEWHERE.search(piece):
         path = (section,) if table else (section, 0) if array else (section, name)
