@@ -5,8 +5,7 @@ It is a memo of a pure function and nothing else: the answer is the same without
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Hashable, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -25,7 +24,7 @@ class _Made(Generic[T]):
 
     peers: tuple[Peer, ...]
     given: Hashable
-    each: list[Sequence[T]]
+    each: list[T]
     changing: bool
 
 
@@ -41,22 +40,20 @@ class PerPeer(Generic[T]):
         self._before, self._now = self._now, {}
 
     def of(
-        self, interface: Interface, now: float, make: Callable[[Peer], Sequence[T]], given: Hashable = None
+        self, interface: Interface, now: float, make: Callable[[Peer], T], given: Hashable = None
     ) -> list[T]:
         """What `make` makes of the peers that are active at `now`, in their order. `given`: what else it
         depends on, besides the interface's name."""
         made = self._of(interface, make, given)
-        each: Iterable[Sequence[T]] = made.each
         if made.changing:
-            pairs = zip(made.peers, made.each, strict=True)
-            each = (ones for peer, ones in pairs if peer.active(now))
-        return [*chain.from_iterable(each)]
+            return [one for peer, one in zip(made.peers, made.each, strict=True) if peer.active(now)]
+        return [*made.each]
 
-    def of_all(self, interface: Interface, make: Callable[[Peer], Sequence[T]]) -> Sequence[Sequence[T]]:
+    def of_all(self, interface: Interface, make: Callable[[Peer], T]) -> Sequence[T]:
         """What `make` makes of each peer, active or not."""
         return self._of(interface, make, None).each
 
-    def _of(self, interface: Interface, make: Callable[[Peer], Sequence[T]], given: Hashable) -> _Made[T]:
+    def _of(self, interface: Interface, make: Callable[[Peer], T], given: Hashable) -> _Made[T]:
         made = self._before.get(interface.name)
         if made is None or made.given != given:
             made = _Made((), given, [], changing=False)
@@ -66,7 +63,7 @@ class PerPeer(Generic[T]):
         return made
 
 
-def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], Sequence[T]]) -> _Made[T]:
+def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], T]) -> _Made[T]:
     start, end, _, _ = touched(made.peers, peers)
     known = {id(peer): each for peer, each in zip(made.peers[start:end], made.each[start:end], strict=True)}
     between = [known[id(peer)] if id(peer) in known else make(peer) for peer in peers[start:end]]

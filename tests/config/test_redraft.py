@@ -136,7 +136,7 @@ def shown(value: object) -> object:
 
 @contextmanager
 def as_a_whole() -> Iterator[None]:
-    with mock.patch.object(schema, "piecewise", lambda file, text, part: None):
+    with mock.patch.object(schema, "piecewise", lambda file, cut, part: None):
         yield
 
 

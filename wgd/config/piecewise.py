@@ -43,9 +43,9 @@ class _Read(NamedTuple):
     problems: list[Problem]
 
 
-def piecewise(file: str, text: str, part: Part) -> Draft | None:
-    """The file from its tables; None if it has to be read as a whole."""
-    preamble, *pieces = parts.cut(text)
+def piecewise(file: str, cut: list[str], part: Part) -> Draft | None:
+    """The file from its tables (as `parts.cut`); None if it has to be read as a whole."""
+    preamble, *pieces = cut
     if not parts.is_preamble(preamble):
         return None
     found = {section: _Read([], []) for section in _AT_HOME[part]}

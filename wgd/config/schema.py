@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wgd.config import scalars, sections, toml
+from wgd.config import parts, scalars, sections, toml
 from wgd.config.draft import Draft, InterfaceDraft, NetworkDraft, PeerDraft
 from wgd.config.names import SHARED, Claim, Part, claim, interface_fault
 from wgd.config.piecewise import piecewise
@@ -24,14 +24,22 @@ def draft(file: str, content: bytes | Problem) -> Draft:
     claimed = claim(file)
     if claimed is None or claimed.part is Part.DIRECTORY:
         return Draft(file, readable=False, problems=(_no_claim(file, content),))
+    return _by_tables(file, content, claimed) or _as_a_whole(file, content, claimed)
+
+
+def _by_tables(file: str, content: bytes | Problem, claimed: Claim) -> Draft | None:
+    text, problems = toml.text(file, content)
+    if text is None or problems:
+        return None
+    pieces = parts.cut(text)
+    del text  # what its tables become can have the room of a large one
+    return piecewise(file, pieces, claimed.part)
+
+
+def _as_a_whole(file: str, content: bytes | Problem, claimed: Claim) -> Draft:
     text, problems = toml.text(file, content)
     if text is None:
         return Draft(file, readable=False, problems=tuple(problems))
-    found = None if problems else piecewise(file, text, claimed.part)
-    return found or _as_a_whole(file, text, claimed, problems)
-
-
-def _as_a_whole(file: str, text: str, claimed: Claim, problems: list[Problem]) -> Draft:
     table = toml.table(file, text)
     if isinstance(table, Problem):
         return Draft(file, readable=False, problems=(*problems, table))

@@ -42,8 +42,6 @@ _HINTS = (
 )  # fmt: skip
 """What a line that tomllib refused usually means, the most telling first."""
 
-_LINE_HINTS = tuple((re.compile(pattern), hint) for pattern, hint in _HINTS)
-
 
 def text(file: str, content: bytes | Problem) -> tuple[str | None, list[Problem]]:
     """A file's text, or None with the reasons; a `Problem` as content is why it could not be read."""
@@ -107,8 +105,8 @@ def _declared_twice(message: str, text: str, line: int) -> tuple[str, str] | Non
 def _hint(lines: list[str], number: int, message: str) -> str:
     """A hint from the line tomllib points at; it often points past the line end that lacked something."""
     line = lines[number - 1]
-    for pattern, hint in _LINE_HINTS:
-        if pattern.match(line):
+    for pattern, hint in _HINTS:
+        if re.match(pattern, line):
             return hint
     if "Unclosed array" in message:
         return "close the array with ], with commas between its elements and quotes round each"

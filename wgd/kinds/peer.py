@@ -193,22 +193,18 @@ def notes_endpoint(want: Peer, have: Peer) -> bool:
     return there and have.pushed not in (None, want.configured)
 
 
-def _plain(interface: str) -> Callable[[ConfiguredPeer], tuple[Peer]]:
+def _plain(interface: str) -> Callable[[ConfiguredPeer], Peer]:
     """Makes the peer as it is wanted wherever it is."""
 
-    def plain(peer: ConfiguredPeer) -> tuple[Peer]:
-        configured = str(peer.endpoint) if peer.endpoint else None
-        prefixes, keepalive = ordered(peer.allowed_ips), peer.persistent_keepalive
-        return (
-            Peer(
-                interface,
-                peer.public_key,
-                prefixes,
-                peer.preshared_key,
-                keepalive,
-                name=peer.name,
-                configured=configured,
-            ),
+    def plain(peer: ConfiguredPeer) -> Peer:
+        return Peer(
+            interface,
+            peer.public_key,
+            ordered(peer.allowed_ips),
+            peer.preshared_key,
+            peer.persistent_keepalive,
+            name=peer.name,
+            configured=str(peer.endpoint) if peer.endpoint else None,
         )
 
     return plain

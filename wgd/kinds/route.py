@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 from wgd.config.document import Config, Peer
@@ -76,14 +77,14 @@ class RouteKind(Kind[Route]):
         return (spec.destination, spec.metric)
 
     def __init__(self) -> None:
-        self._routes = PerPeer[Route]()
+        self._routes = PerPeer[tuple[Route, ...]]()
 
     def desired(self, config: Config, seen: State) -> Iterable[Route]:
         self._routes.begin()
         for interface in config.enabled():
             connected = frozenset({*interface.own_networks} | _foreign_prefixes(interface.name, seen))
             make = partial(_routes, interface.name, connected)
-            yield from self._routes.of(interface, seen.now, make, given=connected)
+            yield from chain.from_iterable(self._routes.of(interface, seen.now, make, given=connected))
 
     def owns(self, have: Route, seen: State) -> bool:
         return have.protocol == OURS

@@ -37,11 +37,11 @@ class PeerTexts:
 
     def of(self, interface: Interface | None, told: Sequence[Told]) -> list[str]:
         """One text each of the peers that `peers_of` tells of."""
-        known = self._known.of_all(interface, lambda peer: [_json(_named(peer, None))]) if interface else []
-        unlisted = ([_json(_named(None, have))] for _, have, _ in told[len(known) :])
+        known = self._known.of_all(interface, lambda peer: _json(_named(peer, None))) if interface else []
+        unlisted = (_json(_named(None, have)) for _, have, _ in told[len(known) :])
         return [
             f"{named[:-1]},{_json(_moving(have, state))[1:]}"
-            for (named,), (_, have, state) in zip(chain(known, unlisted), told, strict=True)
+            for named, (_, have, state) in zip(chain(known, unlisted), told, strict=True)
         ]
 
 

@@ -5,8 +5,6 @@ Text from outside is escaped here before it is shown: a peer's name must not ste
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -52,6 +50,8 @@ def width(text: str) -> int:
 
 
 def _cells(char: str) -> int:
+    import unicodedata  # few texts need it
+
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -89,6 +89,8 @@ class Page:
         """The text, broken between words where the page ends, later lines further in."""
         if self.width is None:
             return indent + text
+        import textwrap  # nobody but a terminal needs it
+
         return textwrap.fill(
             text,
             max(self.width, 20),
