@@ -1,7 +1,8 @@
 """Rulesets to walk through: small ones as iptables-save would print them, and recorded ones of real tools.
 
-`docker-20.save` and `ufw.save` are what iptables-save printed beside them, `firewalld.json` what nft listed;
-`docker-28.save` is written after what that release makes. Each has one port or rule more than a fresh one.
+`docker-20.save` and `ufw.save` are what iptables-save printed beside them; `firewalld.json` and
+`firewalld-2.json` what nft listed, of its releases 1 and 2; `docker-28.save` is written after what that
+release makes. Each has one port or rule more than a fresh one.
 """
 
 from __future__ import annotations

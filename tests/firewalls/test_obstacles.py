@@ -177,6 +177,21 @@ TOLD: dict[str, tuple[Ruleset, Config, list[str]]] = {
             "firewall-cmd --zone=public --add-port=51820/udp",
         ],
     ),
+    "firewalld 2": (
+        recorded("firewalld-2.json"),
+        hub(replace(ONE, outgoing="eth0"), **CALLED_BY_NOBODY),
+        [
+            "firewalld drops spoke-1 → webcams from wg0 to eth0:"
+            ' iifname "wg0" oifname "eth0" reject in chain inet firewalld filter_FORWARD_POLICIES',
+            "firewall-cmd --permanent --new-policy=wgd-c813c5ec",
+            "firewall-cmd --permanent --policy=wgd-c813c5ec --add-ingress-zone=internal",
+            "firewall-cmd --permanent --policy=wgd-c813c5ec --add-egress-zone=public",
+            "firewall-cmd --permanent --policy=wgd-c813c5ec --add-rich-rule='rule family=\"ipv4\""
+            ' source address="172.27.0.2" destination address="10.11.12.0/24"'
+            ' port port="80" protocol="tcp" accept\'',
+            "firewall-cmd --reload",
+        ],
+    ),
     "nft": (
         nft(policy="drop"),
         hub(to_cameras("spoke-1", ports=RANGE), **CALLED_BY_NOBODY),

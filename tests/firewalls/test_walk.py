@@ -152,6 +152,11 @@ REAL: dict[str, tuple[str, str, Packets, set[tuple[Does, str]]]] = {
                            {(ACCEPT, "ct state { established, related } accept")}),
     "firewalld, a call": ("firewalld.json", "input", CALL, {(DROP, "reject")}),
     "firewalld, a service of the zone": ("firewalld.json", "input", SSH, {(ACCEPT, "tcp dport 22 accept")}),
+    "firewalld 2, forwarded": ("firewalld-2.json", "forward", SPOKE_1,
+                               {(DROP, 'iifname "wg0" oifname "eth0" reject')}),
+    "firewalld 2, what a policy permits": ("firewalld-2.json", "forward", packets(port=443),
+        {(ACCEPT, "ip daddr 10.11.12.0/24 ip saddr 172.27.0.2 tcp dport 443 accept"),}),
+    "firewalld 2, a call": ("firewalld-2.json", "input", CALL, {(DROP, 'iifname "eth0" reject')}),
 }  # fmt: skip
 
 

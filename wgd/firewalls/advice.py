@@ -235,11 +235,15 @@ class _Zones:
     base: Chain
 
     def _rules(self) -> Iterator[tuple[str, frozenset[str]]]:
-        chain = self.ruleset.chains.get((self.base.family, self.base.table, "filter_INPUT_ZONES"))
-        for rule in chain.rules if chain else ():
-            devices = [m.words for m in rule.matches if isinstance(m, Among) and m.trait == "incoming"]
-            if len(devices) == len(rule.matches):  # not one of those that go by addresses
-                yield rule.chain.removeprefix("filter_IN_"), frozenset[str]().union(*devices)
+        for name in ("filter_INPUT_ZONES", "filter_INPUT_POLICIES"):  # the latter from firewalld 2 on
+            chain = self.ruleset.chains.get((self.base.family, self.base.table, name))
+            for rule in chain.rules if chain else ():
+                zone = rule.chain.removeprefix("filter_IN_")
+                if zone == rule.chain or zone.startswith("policy_"):
+                    continue
+                devices = [m.words for m in rule.matches if isinstance(m, Among) and m.trait == "incoming"]
+                if len(devices) == len(rule.matches):  # not one of those that go by addresses
+                    yield zone, frozenset[str]().union(*devices)
 
     def knows(self, device: str) -> bool:
         """Whether a zone names the device."""
