@@ -119,7 +119,7 @@ class Daemon:
         for number in STOPPING:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.SelectSelector()  # that of epoll waits up to a millisecond too long
         self._selector.register(self._woken, selectors.EVENT_READ, self._drain_wake)
         self._selector.register(self._lock, selectors.EVENT_READ, lambda: lock.drain(self._lock))
         self._selector.register(self._events, selectors.EVENT_READ, self._kernel_changed)

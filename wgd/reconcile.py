@@ -94,7 +94,10 @@ def reconcile(
         memo.seen = listen(observe(kernel, resolved, now, memo.seen))
         return memo.seen, make_plan(config, memo.seen, withheld=withheld, memo=memo)
 
-    outcomes = apply(kernel, ahead, watch) if ahead else ()
+    outcomes = apply(kernel, ahead) if ahead else ()
+    if watch:  # only now: the network does not wait for words
+        for outcome in outcomes:
+            watch(outcome)
     seen, plan = look()
     first = plan if ahead is None else replace(plan, changes=(*ahead.changes, *plan.changes))
     for _ in range(ROUNDS):

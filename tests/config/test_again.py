@@ -121,7 +121,7 @@ def test_any_edits_decode_as_if_for_the_first_time(tables: Tables, steps: list[S
     decoder, now, clean, links = Decoder(Keys()), NOW, tables, frozenset({"lo", "eth0"})
     for step in [*steps, ([], 0, 0.0)]:
         files, before = _files(tables), Config(dict(decoder._known))
-        decoder.begin(now, links)
+        decoder.begin(now, lambda: links)
         decoded = decoder(files)
         assert decoded == decode(files, secret, now, links)
         assert decoder(files) == decoded
@@ -252,11 +252,11 @@ def test_settings_that_change_are_seen() -> None:
 
 def test_who_came_with_an_edit_expires_in_time() -> None:
     decoder = Decoder(Keys())
-    decoder.begin(NOW, frozenset())
+    decoder.begin(NOW, frozenset)
     decoder(_files(HUB))
     now = _files(_edited(HUB, ([("wg0.toml", 0, 0, [_peer(5, "expires = 2030-03-17T17:46:50Z")])], 0, 0.0)))
     assert decoder(now) == decode(now, secret, NOW)
-    assert decoder.still(NOW + 9, frozenset()) and not decoder.still(NOW + 20, frozenset())
+    assert decoder.still(NOW + 9, frozenset) and not decoder.still(NOW + 20, frozenset)
 
 
 def test_a_prefix_that_a_rule_repeats_at_the_end_of_a_large_file_is_one_object() -> None:

@@ -34,6 +34,7 @@ class Decoder:
         self._read_key, self._drafts = read_key, Drafts()
         self._known: dict[str, Interface] = {}
         self._now, self._since, self._until = 0.0, -math.inf, math.inf
+        self._ask_links: Callable[[], frozenset[str]] = frozenset
         self._links: frozenset[str] = frozenset()
         self._devices: set[str] = set()
         self._misses_device = False
@@ -43,21 +44,25 @@ class Decoder:
         self._standing: dict[str, Standing] = {}
         self._keys_seen = 0
 
-    def begin(self, now: float, links: frozenset[str]) -> None:
-        """What is decoded next counts at this time, with these network devices."""
+    def begin(self, now: float, links: Callable[[], frozenset[str]]) -> None:
+        """What is decoded next counts at this time, with these network devices. They are asked for only where
+        they matter: the kernel takes its time to tell them."""
         if not self.still(now, links):
             self._decoded = None
             self._since, self._until = -math.inf, math.inf
             self._devices, self._misses_device = set(), False
-        self._now, self._links = now, links
+        self._now, self._ask_links = now, links
 
-    def still(self, now: float, links: frozenset[str]) -> bool:
+    def still(self, now: float, links: Callable[[], frozenset[str]]) -> bool:
         """Whether all that was decoded would come out the same now."""
-        if not self._since <= now < self._until or bool(links) != bool(self._links):
+        if not self._since <= now < self._until:
             return False
-        if self._misses_device:
-            return links == self._links
-        return links & self._devices == self._links & self._devices
+        if not self._devices:
+            return True
+        found = links()
+        if self._misses_device or bool(found) != bool(self._links):
+            return found == self._links
+        return found & self._devices == self._links & self._devices
 
     def __call__(self, files: Files) -> Decoded:
         decoded = self._edited(files) or self._whole(files)
@@ -72,6 +77,7 @@ class Decoder:
                 self._standing_of(name, self._decoded)
 
     def _whole(self, files: Files) -> Decoded:
+        self._links = self._ask_links()
         drafts = {file: self._drafts(file, files[file]) for file in files}
         decoded = decode_drafts(drafts, self._read_key, self._now, self._links)
         interfaces = {

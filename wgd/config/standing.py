@@ -281,21 +281,27 @@ def _spliced(
         for at, swap in places
         for number in swap.changed(len(swap.before))
     ]
-    before, known = {id(one): value for one, value in went}, {key(value): value for _, value in went}
+    before, known = {id(one): made for one, made in went}, {key(made): made for _, made in went}
 
-    def value(one: T) -> V:
+    def made_of(one: T) -> V:
         made = before.get(id(one)) or make(one)
         other = known.get(key(made), made)
         return other if other == made else made
 
-    result = [*values]
+    result, touched, moved = [*values], False, False
     for at, swap in reversed(places):
         if swap.in_place:
             for number in swap.changed(len(swap.now)):
-                result[at + number] = value(swap.now[number])
+                made = made_of(swap.now[number])
+                touched = touched or made is not result[at + number]
+                result[at + number] = made
         else:
-            result[at : at + len(swap.before)] = map(value, swap.now)
-    return values if tuple(result) == values else tuple(result)
+            result[at : at + len(swap.before)] = map(made_of, swap.now)
+            moved = True
+    if not touched and not moved:
+        return values
+    now = tuple(result)
+    return values if moved and now == values else now
 
 
 def _name(peer: Peer) -> Hashable:

@@ -89,6 +89,8 @@ def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> list[
 
 
 def _is_process(sockets: Path, interface: str) -> bool:
+    if not uapi.path(sockets, interface).exists():
+        return False
     link = links.find(interface, sockets)
     if link is None:
         raise KernelError(f"set up {interface}", ENODEV, "there is no interface of that name")

@@ -51,8 +51,9 @@ class WhereaboutNotes:
                 pushed[_name(interface, edit.public_key)] = edit.configured
             elif edit.stripped is not None:
                 stripped[_name(interface, edit.public_key)] = f"{edit.stripped.at} {edit.stripped.endpoint}"
-        _rewrite(self._pushed, lambda name: name not in removed, pushed)
-        _rewrite(self._stripped, lambda name: name not in removed, stripped)
+        for notes, new in ((self._pushed, pushed), (self._stripped, stripped)):
+            if removed or new:
+                _rewrite(notes, lambda name: name not in removed, new)
 
     def forget(self, interface: str) -> None:
         """The interface is gone, or another one."""

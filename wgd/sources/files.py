@@ -123,10 +123,9 @@ class ConfigFiles:
         else:
             files, deadline = self._keep_missing(files, steady)
         self._keys.look(everything=touched is None)
-        links = frozenset(name for _, name in socket.if_nameindex())
         made_of = (files, self._accepted, self._keys.changes, unreadable, deadline)
-        if not self._is_last(made_of) or not self._decoder.still(now, links):
-            self._decoder.begin(now, links)
+        if not self._is_last(made_of) or not self._decoder.still(now, _links):
+            self._decoder.begin(now, _links)
             self._asked = self._settle(files, unreadable, deadline)
             self._made_of = (*made_of[:2], self._keys.changes, *made_of[3:])
             self._back = None
@@ -215,6 +214,11 @@ class ConfigFiles:
         if merged != self._merged:
             self._merged = merged
         return self._merged, min(kept.values(), default=math.inf)
+
+
+def _links() -> frozenset[str]:
+    """The network devices of this machine."""
+    return frozenset(name for _, name in socket.if_nameindex())
 
 
 def daemon_gid() -> int | None:
