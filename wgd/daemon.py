@@ -31,7 +31,7 @@ from wgd.model import Plan, Report, State
 from wgd.output.history import entry
 from wgd.pacer import AT_ONCE, FILES, KERNEL, Pacer, Telling
 from wgd.plan import Memo
-from wgd.reconcile import deletes_more, reconcile
+from wgd.reconcile import deletes_more, reconcile, run_ahead
 from wgd.silence import Listener
 from wgd.sources import dns, lock, notify
 from wgd.sources.directory import DirectoryWatch
@@ -161,6 +161,7 @@ class Daemon:
 
     def _wait(self) -> None:
         """Sleep until an event, the next pass, or the next sign of life that is due."""
+        notify.notify(WATCHDOG=1)
         now = time.monotonic()
         watching = self._watch.alive()
         longest = (notify.watchdog_interval() or 60.0) if watching else UNWATCHED
@@ -171,7 +172,6 @@ class Daemon:
             self._pacer.touch(AT_ONCE, time.monotonic())
         if not watching and self._directories.config.exists():
             self._pacer.touch(FILES, time.monotonic())
-        notify.notify(WATCHDOG=1)
 
     # One pass.
 
@@ -195,7 +195,8 @@ class Daemon:
 
     def _reconcile(self) -> Report:
         config = self._loaded.config
-        ahead = self._ahead(config)
+        edit = self._ahead(config)
+        ahead = run_ahead(self._kernel, edit) if edit else None
         self._resolver.want(dns.endpoints(config))
         self._settled = None
         done = reconcile(

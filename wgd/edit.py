@@ -7,7 +7,8 @@ is not plainly that simple is left to that pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from wgd import prefixes
@@ -87,7 +88,7 @@ def _edited(before: Config, now: Config) -> list[_Edited] | None:
         was = before.interfaces[name]
         if was is interface:
             continue
-        if replace(was, peers=(), forwards=()) != replace(interface, peers=(), forwards=()):
+        if _REST(was) != _REST(interface):
             return None
         peers, rules = touched(was.peers, interface.peers), touched(was.forwards, interface.forwards)
         found.append(
@@ -97,6 +98,9 @@ def _edited(before: Config, now: Config) -> list[_Edited] | None:
             )
         )
     return found
+
+
+_REST = attrgetter(*(one.name for one in fields(Interface) if one.name not in ("peers", "forwards")))
 
 
 def _simple(edited: _Edited) -> bool:

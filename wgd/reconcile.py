@@ -18,6 +18,7 @@ from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
+from wgd.values import value
 
 ROUNDS = 3
 """An op can take other objects along (an address its routes): the rounds after the first set them again."""
@@ -68,6 +69,19 @@ def _run(kernel: Kernel, op: Op, failed: set[Ref]) -> Outcome:
     return Outcome(op)
 
 
+@value
+class Ran:
+    """A plan that was run, and how each of its ops went."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+
+
+def run_ahead(kernel: Kernel, plan: Plan) -> Ran:
+    """Run the plan of an edit (`wgd.edit`) before anything is read. The pass that follows looks at all."""
+    return Ran(plan, apply(kernel, plan))
+
+
 def reconcile(
     kernel: Kernel,
     config: Config,
@@ -78,14 +92,14 @@ def reconcile(
     withheld: Set[Ref] = frozenset(),
     listen: Callable[[State], State] = lambda seen: seen,
     memo: Memo | None = None,
-    ahead: Plan | None = None,
+    ahead: Ran | None = None,
 ) -> Report:
     """Bring the kernel to what the config says. Raises KernelError only if the kernel cannot be read.
 
     `before_reading` is called before each observation: what happened until then need wake nobody. Objects of
     `withheld` are left as they are (see `make_plan`). `listen` adds to each observation what was heard of the
-    peers (`wgd.silence`). `memo` is what passes one after another need not do again. The plan `ahead`
-    (`wgd.edit`) is run before anything is read.
+    peers (`wgd.silence`). `memo` is what passes one after another need not do again. `ahead`: what was
+    done of it already (`run_ahead`).
     """
     memo = memo or Memo()
 
@@ -94,12 +108,12 @@ def reconcile(
         memo.seen = listen(observe(kernel, resolved, now, memo.seen))
         return memo.seen, make_plan(config, memo.seen, withheld=withheld, memo=memo)
 
-    outcomes = apply(kernel, ahead) if ahead else ()
+    outcomes = ahead.outcomes if ahead else ()
     if watch:  # only now: the network does not wait for words
         for outcome in outcomes:
             watch(outcome)
     seen, plan = look()
-    first = plan if ahead is None else replace(plan, changes=(*ahead.changes, *plan.changes))
+    first = plan if ahead is None else replace(plan, changes=(*ahead.plan.changes, *plan.changes))
     for _ in range(ROUNDS):
         if not plan.ops:
             break

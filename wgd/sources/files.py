@@ -130,7 +130,7 @@ class ConfigFiles:
             self._made_of = (*made_of[:2], self._keys.changes, *made_of[3:])
             self._back = None
         loaded = self._on_trial(self._asked, steady, request)
-        if loaded.config == self._loaded.config:
+        if loaded is not self._asked and loaded.config == self._loaded.config:
             loaded = replace(loaded, config=self._loaded.config)
         if loaded != self._loaded:
             self._loaded = loaded
