@@ -6,6 +6,7 @@ made from the one before is equal to one that is made anew.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from itertools import compress
 from operator import is_not
@@ -24,18 +25,45 @@ class Touched(NamedTuple):
     come: Sequence[Any]
 
 
+_LATEST: deque[tuple[object, object, Touched]] = deque(maxlen=4)
+"""The last answers about tuples: after an edit, a dozen ask the same."""
+
+
 def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
     """How `now` differs from `before`, both of the same type: an object that stayed is the same object. One
     that stands there more than once may also be told as gone from a place, or come to it."""
-    start, end = window(before, now)
+    for one, other, known in _LATEST:
+        if one is before and other is now:
+            return known
+    return _between(before, now, *window(before, now))
+
+
+def replaced(values: tuple[T, ...], by: Mapping[int, T]) -> tuple[T, ...]:
+    """The values with others at some places; the very same if none is another object."""
+    places = [place for place, one in by.items() if one is not values[place]]
+    if not places:
+        return values
+    made = [*values]
+    for place in places:
+        made[place] = by[place]
+    now = tuple(made)
+    _between(values, now, min(places), max(places) + 1 - len(values) or None)
+    return now
+
+
+def _between(before: Sequence[T], now: Sequence[T], start: int, end: int | None) -> Touched:
+    """`touched`, where all that differs is known to be from `start` to `end`."""
     old, new = before[start:end], now[start:end]
-    gone, come = old, new
+    gone: Sequence[T] = old
+    come: Sequence[T] = new
     if len(old) == len(new):  # most has stayed in its place
         gone, come = ([*compress(some, map(is_not, old, new))] for some in (old, new))
     stay = set(map(id, gone)).intersection(map(id, come))
-    return Touched(
-        start, end, [one for one in gone if id(one) not in stay], [one for one in come if id(one) not in stay]
-    )
+    gone, come = ([one for one in some if id(one) not in stay] for some in (gone, come))
+    found = Touched(start, end, gone, come)
+    if isinstance(now, tuple) and 2 * len(gone) <= len(before):  # or too much of old would be kept
+        _LATEST.append((before, now, found))
+    return found
 
 
 def window(before: Sequence[T], now: Sequence[T]) -> tuple[int, int | None]:

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import compress, count
+from itertools import accumulate, compress, count
 from operator import is_not
 from typing import Generic, TypeVar
 
@@ -21,7 +21,7 @@ from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
 from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
-from wgd.listing import touched
+from wgd.listing import replaced, touched
 from wgd.prefixes import Prefix
 from wgd.values import value
 
@@ -76,6 +76,30 @@ class _Swap(Generic[T]):
         return cls(start, before[start:end], now[start:end], gone, come)
 
 
+class _Sizes:
+    """How much each of the files has."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self._sizes = sizes
+        self._before: list[int] | None = None
+
+    def starts(self, places: Iterable[int]) -> list[int]:
+        """How much comes before each of these places."""
+        if self._before is None:
+            self._before = [0, *accumulate(self._sizes)]
+        return [self._before[place] for place in places]
+
+    def insert(self, place: int) -> None:
+        """A file that has nothing yet."""
+        self._sizes.insert(place, 0)
+        self._before = None
+
+    def set(self, place: int, size: int) -> None:
+        if self._sizes[place] != size:
+            self._sizes[place] = size
+            self._before = None
+
+
 class Standing:
     """The interface, and an index of what its peers and rules have. After an edit that was refused, or one
     that was an error, it is of no more use."""
@@ -91,8 +115,8 @@ class Standing:
         self.interface = interface
         self._members, self._main = members, members.main
         self._files = [draft.file for draft in drafts]
-        self._peers = [len(draft.peers) for draft in drafts]
-        self._forwards = [len(draft.forwards) for draft in drafts]
+        self._peers = _Sizes([len(draft.peers) for draft in drafts])
+        self._forwards = _Sizes([len(draft.forwards) for draft in drafts])
         self._uses = Counter(
             name
             for draft in drafts
@@ -208,13 +232,14 @@ class Standing:
         places = [self._place(edit.now.file) for edit in edits]
         members, interface = self._members, self.interface
         all_peers = _spliced(
-            interface.peers, _starts(self._peers, places), peers, lambda one: self._peer(one, now), _name
+            interface.peers, self._peers.starts(places), peers, lambda one: self._peer(one, now), _name
         )
         all_rules = _spliced(
-            interface.forwards, _starts(self._forwards, places), rules, members.forward, _words
+            interface.forwards, self._forwards.starts(places), rules, members.forward, _words
         )
         for place, edit in zip(places, edits, strict=True):
-            self._peers[place], self._forwards[place] = len(edit.now.peers), len(edit.now.forwards)
+            self._peers.set(place, len(edit.now.peers))
+            self._forwards.set(place, len(edit.now.forwards))
         if all_peers is not interface.peers or all_rules is not interface.forwards:
             self.interface = replace(interface, peers=all_peers, forwards=all_rules)
 
@@ -232,8 +257,8 @@ class Standing:
         place = self._place(file)
         if file not in self._files[place : place + 1]:
             self._files.insert(place, file)
-            self._peers.insert(place, 0)
-            self._forwards.insert(place, 0)
+            self._peers.insert(place)
+            self._forwards.insert(place)
 
 
 def _is_small(edit: Edit) -> bool:
@@ -258,15 +283,6 @@ def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
     return (word for side in sides for word in side if isinstance(word, str))
 
 
-def _starts(sizes: Sequence[int], places: Sequence[int]) -> Iterator[int]:
-    """How much comes before each of these places, which ascend."""
-    total = last = 0
-    for place in places:
-        total += sum(sizes[last:place])
-        last = place
-        yield total
-
-
 def _spliced(
     values: tuple[V, ...],
     starts: Iterable[int],
@@ -288,20 +304,14 @@ def _spliced(
         other = known.get(key(made), made)
         return other if other == made else made
 
-    result, touched, moved = [*values], False, False
+    if all([swap.in_place for swap in swaps]):
+        changed = ((at, swap, number) for at, swap in places for number in swap.changed(len(swap.now)))
+        return replaced(values, {at + number: made_of(swap.now[number]) for at, swap, number in changed})
+    result = [*values]
     for at, swap in reversed(places):
-        if swap.in_place:
-            for number in swap.changed(len(swap.now)):
-                made = made_of(swap.now[number])
-                touched = touched or made is not result[at + number]
-                result[at + number] = made
-        else:
-            result[at : at + len(swap.before)] = map(made_of, swap.now)
-            moved = True
-    if not touched and not moved:
-        return values
+        result[at : at + len(swap.before)] = map(made_of, swap.now)
     now = tuple(result)
-    return values if moved and now == values else now
+    return values if now == values else now
 
 
 def _name(peer: Peer) -> Hashable:
