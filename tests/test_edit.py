@@ -109,7 +109,8 @@ def test_an_edit_of_nothing_has_no_plan() -> None:
 
 @st.composite
 def few(draw: st.DrawFn) -> tuple[Config, Config]:
-    """Some peers and rules of one interface edited, on a hub: nobody is called."""
+    """Some peers and rules of one interface edited, on a hub: nobody is called. Other copies may have been
+    accepted meanwhile."""
     before = uncalled(draw(configs().filter(lambda one: any(i.enabled for i in one.interfaces.values()))))
     name = draw(st.sampled_from(sorted(i.name for i in before.enabled())))
     other = uncalled(config(draw(interfaces(int(name[-1]))))).interfaces[name]
@@ -121,7 +122,9 @@ def few(draw: st.DrawFn) -> tuple[Config, Config]:
     stay = [p for p in kept if not taken & {*p.allowed_ips}]
     forwards = (*was.forwards, *other.forwards) if was.forwards and draw(st.booleans()) else was.forwards
     edited = replace(was, peers=(*stay, *some), forwards=forwards)
-    return before, replace(before, interfaces={**before.interfaces, name: edited})
+    now = replace(before, interfaces={**before.interfaces, name: edited})
+    explained = st.none() | st.frozensets(st.sampled_from(["wg0", "wg1", "wg2"]))
+    return replace(before, explained=draw(explained)), replace(now, explained=draw(explained))
 
 
 def uncalled(one: Config) -> Config:

@@ -78,8 +78,9 @@ def _around(old: Config, new: Config, kinds: Iterable[Kind[Any]], seen: State) -
 
 
 def _edited(before: Config, now: Config) -> list[_Edited] | None:
-    """The interfaces that the edit touched; None if it touched more than peers and rules."""
-    if before.held or now.held or before.explained != now.explained:
+    """The interfaces that the edit touched; None if it touched more than peers and rules. What the accepted
+    copies explain concerns other interfaces."""
+    if before.held or now.held:
         return None
     if before.interfaces.keys() != now.interfaces.keys():
         return None
