@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgd.values import value
+from wgd import values
+from wgd.values import as_dict, replace, value
 
 
-class _Fields:
-    number: int
-    names: tuple[str, ...] = ()
-    shown: list[int] = field(default_factory=list, compare=False)
-    hidden: str = field(default="hidden", repr=False)
-    sort: ClassVar[str] = "no field"
+def _same(field: Callable[..., Any]) -> type:
+    """A class of these fields, which have yet to be made."""
+
+    class Same:
+        number: int
+        names: tuple[str, ...] = ()
+        shown: list[int] = field(default_factory=list, compare=False)
+        hidden: str = field(default="hidden", repr=False)
+        sort: ClassVar[str] = "no field"
+
+    Same.__qualname__ = "Same"
+    return Same
 
 
-def _copy(name: str) -> type:
-    """Another class of the same fields: decorating changes what it is given."""
-    return type(name, (), {**vars(_Fields), "__qualname__": name})
-
-
-Plain: Any = dataclass(frozen=True, slots=True)(_copy("Same"))
-Own: Any = value(_copy("Same"))
+Plain: Any = dataclass(frozen=True, slots=True)(_same(dataclasses.field))
+Own: Any = value(_same(values.field))
 Keyed: Any = value(kw_only=True)(
     type("Keyed", (Own,), {"__annotations__": {"more": "int"}, "__qualname__": "Keyed"})
 )
@@ -51,7 +55,17 @@ def test_it_is_made_shown_compared_and_hashed_as_a_dataclass(
     if Own(**one) == Own(**other):
         assert hash(Own(**one)) == hash(Own(**other))
     assert replace(Own(**one), **other) == Own(**{**one, **other})
+    with pytest.raises(TypeError):
+        replace(Own(**one), other=1)
+
+
+@given(arguments, arguments)
+def test_what_dataclasses_can_do_with_a_dataclass_it_can_do_with_a_value(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
     assert [f.name for f in fields(Own)] == [f.name for f in fields(Plain)]
+    assert dataclasses.replace(Own(**one), **other) == Own(**{**one, **other})
+    assert dataclasses.asdict(Own(**one)) == dataclasses.asdict(Plain(**one)) == as_dict(Own(**one))
 
 
 def test_what_a_factory_makes_is_each_value_s_own() -> None:
@@ -69,3 +83,25 @@ def test_what_comes_by_name_stands_behind_what_it_inherits() -> None:
     assert made != Own(1, ("a",)) and isinstance(made, Own)
     with pytest.raises(TypeError):
         Keyed(1, 2)
+
+
+def test_one_that_changes_has_no_hash() -> None:
+    made: Any = value(frozen=False)(_same(values.field))(1)
+    with pytest.raises(TypeError):
+        hash(made)
+
+
+def test_a_class_s_own_methods_stay() -> None:
+    @value
+    class Told:
+        word: str
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Told)
+
+    assert Told("a") == Told("b") and repr(Told("a")).endswith("Told(word='a')")
+
+
+def test_it_wants_what_has_no_default() -> None:
+    with pytest.raises(TypeError, match="number"):
+        Own()

@@ -15,7 +15,6 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from wgd import log
@@ -44,6 +43,7 @@ from wgd.sources.statusfile import recent_repairs
 from wgd.sources.trials import take_request
 from wgd.telling import Teller
 from wgd.trial import final
+from wgd.values import replace
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""

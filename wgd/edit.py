@@ -7,7 +7,6 @@ is not plainly that simple is left to that pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -23,7 +22,7 @@ from wgd.model import Change, Op, Plan, State
 from wgd.plan import make_plan
 from wgd.prefixes import Prefix
 from wgd.protocols import Kind
-from wgd.values import value
+from wgd.values import names, replace, value
 
 
 @value
@@ -101,7 +100,7 @@ def _edited(before: Config, now: Config) -> list[_Edited] | None:
     return found
 
 
-_REST = attrgetter(*(one.name for one in fields(Interface) if one.name not in ("peers", "forwards")))
+_REST = attrgetter(*(name for name in names(Interface) if name not in ("peers", "forwards")))
 
 
 def _simple(edited: _Edited) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from wgd.model import Change, Ref
 from wgd.repairs import Repair
+from wgd.values import replace, value
 
 OFTEN, WITHIN = 5, 60.0
 """So many repairs of one object in so many seconds are a fight."""
@@ -23,7 +23,7 @@ FIRST, LONGEST = 1.0, 60.0
 """Seconds to the next try after the first repair in a fight; doubled after each, up to the longest."""
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class Fight:
     """The repairs of one object: the last, when they were, when it was last not as it should be. `next` is
     when the next is allowed (-inf: at once); `waits`: it is not as it should be and its turn has not come."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 import enum
 import hmac
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import field
 from typing import Any, ClassVar, NamedTuple, overload
 
-from wgd.values import value
+from wgd.values import field, value
 
 OURS = 119
 """Link group and route/address protocol number that mark an object as wgd's."""

@@ -8,9 +8,8 @@ from time to time, since peers change without telling; its interval keeps its co
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
-from wgd.values import value
+from wgd.values import field, value
 
 CALM = 1.0
 """The longest, in seconds, that an event of the kernel waits after a pass that did not converge."""
@@ -38,7 +37,7 @@ NEWS = 0.05
 """The share of one core that telling may take while one change follows the other."""
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class Pacer:
     """`resync`: the shortest interval between passes without a reason. Feed it with `touch` and `ran`."""
 
@@ -104,7 +103,7 @@ class Pacer:
         return float(min(self.backoff_most, self.backoff_first * 2 ** (self._failures - 1)))
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class Telling:
     """When to tell what is new: when nothing else is to do, and not so often that what comes next would wait
     for it, unless somebody waits for the news."""

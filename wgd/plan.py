@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -18,10 +17,10 @@ from wgd.kinds import KINDS
 from wgd.listing import NOTHING, Listing, listed, listing, touched
 from wgd.model import Change, Conflict, Foreign, Op, Plan, Ref, State
 from wgd.protocols import Kind
-from wgd.values import value
+from wgd.values import field, replace, value
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class _Findings:
     changes: list[Change] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)

@@ -7,7 +7,6 @@ different after `ROUNDS` is reported as not converged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import replace
 from typing import cast
 
 from wgd.access.revoking import Connection, Revoke, judge
@@ -18,7 +17,7 @@ from wgd.listing import NOTHING, listed, listing
 from wgd.model import Op, Outcome, Plan, Ref, Report, State, Verb
 from wgd.plan import Memo, make_plan
 from wgd.protocols import Kernel
-from wgd.values import value
+from wgd.values import replace, value
 
 ROUNDS = 3
 """An op can take other objects along (an address its routes): the rounds after the first set them again."""

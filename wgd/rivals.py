@@ -6,10 +6,10 @@ Two programs that both know how an interface should be end in a fight, at the la
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
 from wgd.model import Conflict
+from wgd.values import replace
 
 
 class Rival(NamedTuple):

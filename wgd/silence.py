@@ -7,11 +7,11 @@ kept for longer than the process lives: after a restart everybody counts as hear
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 
 from wgd.kinds.peer import Peer
 from wgd.listing import NOTHING, Listing, listed, touched
 from wgd.model import Silence, State
+from wgd.values import replace
 
 CALL = 148
 """Bytes of a handshake's first message, which WireGuard repeats every 5 s when nobody answers. A keepalive

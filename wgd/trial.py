@@ -8,9 +8,8 @@ else. Whatever happens, one of these two is in force: the files, or the confirme
 from __future__ import annotations
 
 import enum
-from dataclasses import field, replace
 
-from wgd.values import value
+from wgd.values import field, replace, value
 
 TIMEOUT = 60.0
 """Seconds that an edit is given, unless somebody says otherwise."""

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, NamedTuple, TypeVar, cast, dataclass_transform, overload
 
 T = TypeVar("T")
+
+_UNSET: Any = object()
+_FIELDS = "__value_fields__"
+
+
+class _Field(NamedTuple):
+    """`default`, or what the `factory` makes; neither: it must be given, if `kw_only` then by its name.
+    Whether it is compared, and whether it is shown."""
+
+    default: Any = _UNSET
+    factory: Any = _UNSET
+    compare: bool = True
+    repr: bool = True
+    kw_only: bool = False
+
+
+def field(
+    *, default: Any = _UNSET, default_factory: Any = _UNSET, compare: bool = True, repr: bool = True
+) -> Any:
+    """A field that is not like others, as in `dataclasses`."""
+    return _Field(default, default_factory, compare, repr)
 
 
 @overload
@@ -15,68 +35,153 @@ def value(cls: type[T], /) -> type[T]: ...
 
 
 @overload
-def value(*, kw_only: bool = ...) -> Callable[[type[T]], type[T]]: ...
+def value(*, kw_only: bool = ..., frozen: bool = ...) -> Callable[[type[T]], type[T]]: ...
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
-def value(cls: Any = None, /, *, kw_only: bool = False) -> Any:
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: Any = None, /, *, kw_only: bool = False, frozen: bool = True) -> Any:
     """A dataclass with slots, frozen for the type checker. At run time anybody could change it: to prevent
     that there as well, each field would be set by a call of its own, which takes ten times as long, and the
     values for ten thousand peers have a million.
 
-    Its methods are made here with one `exec` for each class. The library needs one for each method, and has
-    all of them compiled at each start of each command."""
+    It is made here, and its `__init__` only when the first one is: `dataclasses` takes a fifth of the time
+    of importing wgd, at each start of each command, most of it for what nobody then uses. What that library
+    can do with a dataclass, it can do with a value."""
 
     def made(cls: type[T]) -> type[T]:
-        found = dataclasses.dataclass(slots=True, init=False, repr=False, eq=False, kw_only=kw_only)(cls)
-        fields = dataclasses.fields(found)  # type: ignore[arg-type]
-        compared = attrgetter(*(one.name for one in fields if one.compare), "__class__")
-        methods = {"__init__": _initial(fields), "__repr__": _shown, **_comparing(compared)}
-        for name in methods.keys() - cls.__dict__:
-            setattr(found, name, methods[name])
-        return found
+        return _made(cls, kw_only, frozen)
 
     return made if cls is None else made(cls)
 
 
-def _initial(fields: Sequence[dataclasses.Field[Any]]) -> Callable[..., None]:
+def replace(one: T, /, **changes: Any) -> T:
+    """The same but for some fields. Raises TypeError if it has no such field."""
+    return type(one)(**{**as_dict(one), **changes})
+
+
+def as_dict(one: object) -> dict[str, Any]:
+    """Its fields by name."""
+    return {name: getattr(one, name) for name in _fields_of(type(one))}
+
+
+def names(cls: type) -> tuple[str, ...]:
+    """Those of its fields."""
+    return tuple(_fields_of(cls))
+
+
+def _fields_of(cls: type) -> Mapping[str, _Field]:
+    found: Mapping[str, _Field] = getattr(cls, _FIELDS)
+    return found
+
+
+def _made(cls: type[T], kw_only: bool, frozen: bool) -> type[T]:
+    inherited: dict[str, _Field] = {}
+    for base in reversed(cls.__mro__[1:]):
+        inherited |= base.__dict__.get(_FIELDS, {})
+    own = dict(_own(cls, kw_only))
+    fields = {**inherited, **own}
+    compared = attrgetter(*(name for name, one in fields.items() if one.compare), "__class__")
+    body: dict[str, Any] = {
+        "__init__": _initial(fields),
+        "__repr__": _shown,
+        "__eq__": _equals(compared),
+        "__hash__": _hashed(compared) if frozen else None,
+        "__dataclass_fields__": _AS_DATACLASS,
+        **{name: one for name, one in cls.__dict__.items() if name not in own},
+        "__slots__": tuple(name for name in own if name not in inherited),
+        _FIELDS: fields,
+    }
+    for name in ("__dict__", "__weakref__"):
+        body.pop(name, None)
+    found: Any = type(cls)(cls.__name__, cls.__bases__, body)  # type: ignore[misc]
+    found.__qualname__ = cls.__qualname__
+    return cast("type[T]", found)
+
+
+def _own(cls: type, kw_only: bool) -> Iterator[tuple[str, _Field]]:
+    """The fields that the class itself declares."""
+    for name, annotation in cls.__annotations__.items():
+        if not str(annotation).startswith("ClassVar"):
+            default = cls.__dict__.get(name, _UNSET)
+            one = default if isinstance(default, _Field) else _Field(default)
+            yield name, one._replace(kw_only=kw_only)
+
+
+def _initial(fields: Mapping[str, _Field]) -> Callable[..., None]:
+    """Makes the real one of the class when it is called first."""
+
+    def first(self: Any, *args: Any, **named: Any) -> None:
+        owner: Any = next(cls for cls in type(self).__mro__ if cls.__dict__.get("__init__") is first)
+        made = owner.__init__ = _compiled(fields)
+        made(self, *args, **named)
+
+    return first
+
+
+def _compiled(fields: Mapping[str, _Field]) -> Callable[..., None]:
     """Sets each field from an argument, as a dataclass does it."""
     known: dict[str, Any] = {"_unset": _UNSET}
     arguments, lines = ["self"], ["pass"]
-    for one in sorted(fields, key=lambda one: bool(one.kw_only)):
+    for name, one in sorted(fields.items(), key=lambda item: item[1].kw_only):
         if one.kw_only and "*" not in arguments:
             arguments.append("*")
-        given = one.name
-        if one.default_factory is not dataclasses.MISSING:
-            known[f"_make_{one.name}"] = one.default_factory
-            arguments.append(f"{one.name}=_unset")
-            given = f"_make_{one.name}() if {one.name} is _unset else {one.name}"
-        elif one.default is not dataclasses.MISSING:
-            known[f"_{one.name}"] = one.default
-            arguments.append(f"{one.name}=_{one.name}")
+        given = name
+        if one.factory is not _UNSET:
+            known[f"_make_{name}"] = one.factory
+            arguments.append(f"{name}=_unset")
+            given = f"_make_{name}() if {name} is _unset else {name}"
+        elif one.default is not _UNSET:
+            known[f"_{name}"] = one.default
+            arguments.append(f"{name}=_{name}")
         else:
-            arguments.append(one.name)
-        lines.append(f"self.{one.name} = {given}")
+            arguments.append(name)
+        lines.append(f"self.{name} = {given}")
     exec(f"def __init__({', '.join(arguments)}): {'; '.join(lines)}", known)
     made: Callable[..., None] = known["__init__"]
     return made
 
 
-_UNSET = object()
-
-
-def _comparing(key: Callable[[Any], Any]) -> dict[str, Callable[..., Any]]:
-    """Equality and hash by what the key makes of a value."""
+def _equals(key: Callable[[Any], Any]) -> Callable[[Any, object], bool]:
+    """By what the key makes of a value."""
 
     def equals(self: Any, other: object) -> bool:
         return self is other or (self.__class__ is other.__class__ and bool(key(self) == key(other)))
 
+    return equals
+
+
+def _hashed(key: Callable[[Any], Any]) -> Callable[[Any], int]:
     def hashed(self: Any) -> int:
         return hash(key(self))
 
-    return {"__eq__": equals, "__hash__": hashed}
+    return hashed
 
 
 def _shown(self: Any) -> str:
-    fields = (f"{one.name}={getattr(self, one.name)!r}" for one in dataclasses.fields(self) if one.repr)
-    return f"{type(self).__qualname__}({', '.join(fields)})"
+    shown = (name for name, one in _fields_of(type(self)).items() if one.repr)
+    return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+class _AsDataclass:
+    """What `dataclasses` looks for, made for who asks."""
+
+    def __get__(self, one: object, cls: type) -> Any:
+        import dataclasses
+
+        twin: Any = dataclasses.make_dataclass(cls.__name__, self._fields(cls))
+        return twin.__dataclass_fields__
+
+    @staticmethod
+    def _fields(cls: type) -> Iterable[tuple[str, Any, Any]]:
+        import dataclasses
+
+        for name, one in _fields_of(cls).items():
+            found = dataclasses.field(compare=one.compare, repr=one.repr, kw_only=one.kw_only)
+            if one.default is not _UNSET:
+                found.default = one.default
+            elif one.factory is not _UNSET:
+                found.default_factory = one.factory
+            yield name, Any, found
+
+
+_AS_DATACLASS = _AsDataclass()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import field
 from operator import itemgetter
 
 from wgd.prefixes import Ranges, difference, merged
-from wgd.values import value
+from wgd.values import field, value
 
 Span = tuple[int, int]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +19,7 @@ from wgd import prefixes
 from wgd.access.crowd import NOBODY, Crowd, crowd, edited
 from wgd.config.document import Config, Interface, Peer
 from wgd.prefixes import Prefix, Ranges
-from wgd.values import value
+from wgd.values import replace, value
 
 if TYPE_CHECKING:  # the kinds import flows, and flows this module
     from wgd.kinds.route import Route

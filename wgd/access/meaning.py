@@ -7,7 +7,6 @@ and a packet for a camera whose peer is gone out by the default route.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from wgd.access import ground
 from wgd.access.ground import Ground, Place, Ways
 from wgd.config.document import Forward, Input, PortRange, Side
 from wgd.prefixes import Prefix, Ranges
-from wgd.values import value
+from wgd.values import replace, value
 
 HERE = Place("")
 """This machine itself, as the target of a flow."""

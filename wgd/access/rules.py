@@ -11,7 +11,6 @@ A set's name is told by the rest of its rule, so that it stays while its element
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from wgd.access.meaning import HERE, Flow
 from wgd.config.document import PortRange
 from wgd.nftset import INTERVALS, PAIR
 from wgd.prefixes import Prefix
+from wgd.values import replace
 
 LONGEST = 64
 """The side that a rule's text holds has no more addresses than this, if the other has fewer."""

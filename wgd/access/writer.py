@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
 from typing import TypeVar
@@ -19,6 +18,7 @@ from wgd.access.rules import HOLE, Part, Shape, Text, parts, port_texts, rule_te
 from wgd.config.document import Forward
 from wgd.listing import touched
 from wgd.nftset import INTERVALS, NamedSet, SetEdit
+from wgd.values import field, value
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Shared:
         return Text(self.shape.rule.replace(HOLE, f" @{name} "), min(self._words))
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class _Change:
     """What flows that come and go make of the parts of this shape."""
 

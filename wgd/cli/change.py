@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from wgd.sources.files import Loaded, accept
 from wgd.sources.store import read_store
 from wgd.sources.trials import confirm_required
 from wgd.trial import final
+from wgd.values import replace
 
 
 def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
@@ -33,7 +33,7 @@ def plan(options: argparse.Namespace, machine: Machine | None = None) -> int:
     planned = sight.plan
     with contextlib.suppress(KernelError):  # what ends besides is worth no failure
         if ending := revocation(machine.kernel, planned.ops, sight.loaded.config, sight.seen):
-            planned = dataclasses.replace(planned, ops=(*planned.ops, ending))
+            planned = replace(planned, ops=(*planned.ops, ending))
     if options.json:
         rest = {name: sight.value[name] for name in ("problems", "obstacles", "warnings")}
         show_json(report.plan_value(planned) | rest)
@@ -116,7 +116,7 @@ def _without(name: str, machine: Machine) -> Config:
     if name not in (*config.interfaces, *config.held, *_made(machine)):
         raise UsageError(f"no file names {name}, and wgd made no interface of that name")
     interfaces = {
-        key: dataclasses.replace(interface, enabled=interface.enabled and key != name)
+        key: replace(interface, enabled=interface.enabled and key != name)
         for key, interface in config.interfaces.items()
     }
     explained = (config.explained or frozenset()) | {name}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +16,13 @@ from wgd.output.findings import tell_problem
 from wgd.output.report import problem_value
 from wgd.output.terminal import several
 from wgd.sources.files import load
+from wgd.values import replace
 
 
 def check(options: argparse.Namespace) -> int:
     """Say what is wrong, by file and line, and how much in the end."""
     directory, only = _scope(options)
-    loaded = load(dataclasses.replace(directories(options), config=directory), time.time(), accepted=False)
+    loaded = load(replace(directories(options), config=directory), time.time(), accepted=False)
     problems = sorted(
         (problem for problem in loaded.problems if only is None or _concerns(problem, only)),
         key=lambda problem: (problem.file, problem.line, problem.key),

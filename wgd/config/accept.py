@@ -8,14 +8,13 @@ of it may be touched. The other interfaces go on. Pure; a file that is gone is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import cast
 
 from wgd.config.decode import Decoded, Files
 from wgd.config.document import Config
 from wgd.config.names import Part, claim
 from wgd.errors import Problem, Severity
-from wgd.values import value
+from wgd.values import field, replace, value
 
 
 @value
@@ -66,7 +65,7 @@ def _errors(decoded: Decoded) -> list[Problem]:
     return [problem for problem in decoded.problems if problem.severity is Severity.ERROR]
 
 
-@dataclass
+@value(frozen=False)
 class _Settling:
     """The files that count so far. Each blame brings one of them, or one interface, nearer to its copy,
     and none ever back, so that settling ends."""

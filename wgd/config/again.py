@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from wgd.config import addresses
@@ -23,6 +22,7 @@ from wgd.config.redraft import Drafts
 from wgd.config.shifted import shifted
 from wgd.config.snapshot import differing
 from wgd.config.standing import Edit, Standing
+from wgd.values import replace
 
 T = TypeVar("T")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -73,16 +72,20 @@ def _hides_forwards(draft: Draft) -> bool:
     return not draft.readable or any(problem.key.startswith("forward") for problem in draft.problems)
 
 
-@dataclass
 class _Assembly:
     """One interface being put together."""
 
-    name: str
-    main: InterfaceDraft
-    drafts: Sequence[Draft]
-    members: Members
-    problems: list[Problem]
-    now: float
+    def __init__(
+        self,
+        name: str,
+        main: InterfaceDraft,
+        drafts: Sequence[Draft],
+        members: Members,
+        problems: list[Problem],
+        now: float,
+    ) -> None:
+        self.name, self.main, self.drafts, self.members = name, main, drafts, members
+        self.problems, self.now = problems, now
 
     @cached_property
     def addresses(self) -> tuple[Placed[IPInterface], ...]:

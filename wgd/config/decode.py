@@ -6,7 +6,6 @@ Pure: files come as bytes, keys through a function, the time as a number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import field
 
 from wgd.config.across import clashes
 from wgd.config.assemble import Assembled, assemble
@@ -18,7 +17,7 @@ from wgd.config.schema import draft
 from wgd.config.source import Where
 from wgd.config.wording import listed, nearest, quoted
 from wgd.errors import Problem, Severity
-from wgd.values import value
+from wgd.values import field, value
 
 Files = Mapping[str, bytes | Problem]
 """Name relative to the config directory → content, or why it could not be read."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Mapping
-from dataclasses import field
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 from wgd.model import Secret
 from wgd.prefixes import IPAddress, Prefix
-from wgd.values import value
+from wgd.values import field, value
 
 IPInterface = IPv4Interface | IPv6Interface
 

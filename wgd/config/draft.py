@@ -6,14 +6,13 @@ A draft depends on nothing but its file's bytes. Whatever was wrong in the file 
 from __future__ import annotations
 
 import datetime
-from dataclasses import field
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
 from wgd.config.source import Where
 from wgd.errors import Problem
 from wgd.prefixes import IPAddress, Prefix
-from wgd.values import value
+from wgd.values import field, value
 
 Words = tuple[Prefix | str, ...]
 """CIDRs, and names still to be looked up."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import compress, count
 from operator import ne
 from typing import Any
@@ -17,6 +16,7 @@ from wgd.config.schema import draft
 from wgd.config.source import Source
 from wgd.errors import Problem
 from wgd.listing import window
+from wgd.values import replace
 
 _Drafted = PeerDraft | ForwardDraft | InputDraft | MasqueradeDraft
 _READ = {"peers": "peers", "forward": "forwards", "input": "inputs", "masquerade": "masquerades"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from wgd.config.draft import Draft
 from wgd.config.layout import ARRAYS, Shift
 from wgd.errors import Problem
+from wgd.values import replace
 
 
 def shifted(problems: Iterable[Problem], drafts: Iterable[Draft]) -> list[Problem] | None:

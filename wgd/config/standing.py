@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate, compress, count
 from operator import is_not
 from typing import Generic, TypeVar
@@ -23,7 +22,7 @@ from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
 from wgd.listing import replaced, touched
 from wgd.prefixes import Prefix
-from wgd.values import value
+from wgd.values import replace, value
 
 T = TypeVar("T")
 V = TypeVar("V")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 
 from wgd.config.document import Config, PortRange
 from wgd.firewalls.walk import Ruleset
 from wgd.model import State
-from wgd.values import value
+from wgd.values import field, value
 
 IPAddress = IPv4Address | IPv6Address
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from wgd import prefixes
@@ -13,6 +12,7 @@ from wgd.access.meaning import Flow
 from wgd.config.document import Config
 from wgd.model import State
 from wgd.prefixes import ranges_or_all
+from wgd.values import replace
 
 
 def gathered(permitted: Iterable[Flow]) -> list[Flow]:

@@ -6,7 +6,6 @@ Asked is once for what differs in nothing but addresses on one side, so that it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -23,7 +22,7 @@ from wgd.firewalls.packets import ICMP, Packets
 from wgd.firewalls.walk import Chain, Does, Ending, Ruleset, endings
 from wgd.model import State
 from wgd.prefixes import Prefix, Ranges, ranges_or_all
-from wgd.values import value
+from wgd.values import replace, value
 
 MANY = 200
 """So many questions are asked; pairs of addresses could be thousands, and those after them fare alike."""

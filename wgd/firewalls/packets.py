@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from wgd import prefixes
 from wgd.prefixes import Ranges
-from wgd.values import value
+from wgd.values import replace, value
 
 PORTS: Ranges = ((0, 65535),)
 NEW, ESTABLISHED = "new", "established"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 
 from wgd.firewalls.packets import Match, Packets, divide
-from wgd.values import value
+from wgd.values import field, replace, value
 
 PARTS = 500
 """Into so many parts the packets may fall before the rest is called unknown."""

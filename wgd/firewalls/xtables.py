@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from wgd import prefixes
 from wgd.firewalls.listing import protocols, target
 from wgd.firewalls.packets import ICMP, Among, Match, Undecided, Within
 from wgd.firewalls.walk import Chain, Does, Key, Published, Rule
 from wgd.prefixes import Prefix
+from wgd.values import replace
 
 Saved = Mapping[tuple[str, str], list[str]]
 """A table's and a chain's name → its rules as saved."""

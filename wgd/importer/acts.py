@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import field
 
 from wgd.config import scalars
 from wgd.config.source import Unfit
 from wgd.importer import readers
 from wgd.importer.found import Line
 from wgd.prefixes import Prefix
-from wgd.values import value
+from wgd.values import field, value
 
 ALL_PORTS = "1-65535"
 

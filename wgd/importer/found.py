@@ -5,13 +5,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from wgd.config.document import Endpoint, IPInterface
 from wgd.model import Secret
 from wgd.prefixes import Prefix
-from wgd.values import value
+from wgd.values import field, value
 
 T = TypeVar("T", covariant=True)
 
@@ -128,7 +127,7 @@ KeyPlace = Secret | str
 """A key, or the name of a file that holds it."""
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class RawPeer:
     """A peer as its source has it. `names`: what comments call it, the likeliest first."""
 
@@ -144,7 +143,7 @@ class RawPeer:
     lines: list[Line] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@value(frozen=False)
 class Raw:
     """An interface as its source has it.
 

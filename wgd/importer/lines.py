@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import replace
 
 from wgd.importer.found import Line
+from wgd.values import replace
 
 _HEADER = re.compile(r"\s*\[\s*([^\]]*?)\s*\]\s*$")
 _BLANKS = re.compile(r"\s+")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from wgd.config.document import ANY
 from wgd.config.source import Unfit
@@ -12,7 +11,7 @@ from wgd.importer.acts import Act, Do
 from wgd.importer.found import Ledger, Line, Table, Toml, Value, hidden
 from wgd.importer.hooks import act, commands
 from wgd.prefixes import Prefix
-from wgd.values import value
+from wgd.values import replace, value
 
 Behind = Callable[[int], tuple[Prefix, ...]]
 """IP version → what lives behind the interface."""

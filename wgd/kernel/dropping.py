@@ -5,12 +5,12 @@ It must never come to replacing the whole list: until the last one is in again, 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Sequence
 
 from wgd.kinds.peer import PeerEdit
+from wgd.values import replace
 
 _SINCE = (6, 16)
 """The first Linux that removes a prefix by name (WGALLOWEDIP_F_REMOVE_ME); older ones refuse to."""
@@ -29,7 +29,7 @@ def over_dummy(interface: str, edits: Sequence[PeerEdit]) -> list[PeerEdit]:
     if not going:
         return list(edits)
     dummy = hashlib.sha256(f"wgd allowed IPs on their way out of {interface}".encode()).digest()
-    kept = [dataclasses.replace(edit, remove_allowed_ips=()) for edit in edits]
+    kept = [replace(edit, remove_allowed_ips=()) for edit in edits]
     return [
         *(edit for edit in kept if edit != PeerEdit(edit.public_key, edit.name, only_existing=True)),
         PeerEdit(dummy, name="takes what is removed", add_allowed_ips=going),

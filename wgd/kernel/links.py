@@ -6,7 +6,6 @@ pyroute2. It takes a quarter of a second to import: never do so at the top.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EEXIST, ENODEV
@@ -20,6 +19,7 @@ from wgd.kernel.netlink import absent_is_done
 from wgd.kernel.notes import Notes
 from wgd.kinds.link import KERNEL, USERSPACE, Link, LinkCreate, LinkDelete, LinkSet, LinkUp
 from wgd.model import OURS
+from wgd.values import replace
 
 _TUN = "tun"
 NONE_STARTED: Mapping[str, str] = MappingProxyType({})
@@ -43,7 +43,7 @@ def _recognised(link: Link, sockets: Path, starts: Mapping[str, str]) -> Link:
     if link.kind != _TUN or (pid := uapi.listener(sockets, link.name)) is None:
         return link
     unfinished = link.group != OURS and starts.get(link.name) == str(pid)
-    return dataclasses.replace(link, kind=USERSPACE, unfinished=unfinished)
+    return replace(link, kind=USERSPACE, unfinished=unfinished)
 
 
 def create(op: LinkCreate, sockets: Path, owner: Path, starts: Notes) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from wgd.errors import KernelError
@@ -20,6 +19,7 @@ from wgd.kernel.netlink import NOTHING_YET, Dumped, Netlink, Request
 from wgd.kernel.nfcodec import about_table
 from wgd.kinds.nftables import Dropped, NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
+from wgd.values import replace
 
 _TORN_READINGS = 20
 _IN_ONE_GO = 2

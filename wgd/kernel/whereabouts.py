@@ -6,13 +6,13 @@ Losing it loses convenience: a changed text is then not pushed to a peer that ha
 from __future__ import annotations
 
 import base64
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from pathlib import Path
 
 from wgd.kernel.notes import ENDPOINTS, STRIPPED, Notes
 from wgd.kinds.peer import Peer, PeerEdit, Stripped
+from wgd.values import replace
 
 
 class WhereaboutNotes:
@@ -66,7 +66,7 @@ def _annotated(peer: Peer, pushed: Mapping[str, str], stripped: Mapping[str, str
     taken = _parse(stripped[name]) if peer.endpoint is None and name in stripped else None
     if taken is None and name not in pushed:
         return peer
-    return dataclasses.replace(peer, pushed=pushed.get(name), stripped=taken)
+    return replace(peer, pushed=pushed.get(name), stripped=taken)
 
 
 def _parse(note: str) -> Stripped | None:

@@ -9,13 +9,12 @@ Deletes when: never by itself; it goes with its link.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import field
 from typing import ClassVar
 
 from wgd.config.document import Config
 from wgd.model import Change, Op, Ref, Secret, Stage, State, Verb
 from wgd.protocols import Kind
-from wgd.values import value
+from wgd.values import field, value
 
 
 @value

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import ClassVar
 
@@ -25,7 +24,7 @@ from wgd.firewalls.packets import ICMP
 from wgd.model import Change, Op, Ref, Stage, State, Verb
 from wgd.prefixes import Ranges
 from wgd.protocols import Kind
-from wgd.values import value
+from wgd.values import replace, value
 
 MARKER = "wgd:"
 PROGRAMS = {4: "iptables", 6: "ip6tables"}

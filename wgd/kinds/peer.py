@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import ClassVar
@@ -25,7 +24,7 @@ from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, S
 from wgd.per_peer import PerPeer
 from wgd.prefixes import Prefix, ordered
 from wgd.protocols import Kind
-from wgd.values import value
+from wgd.values import replace, value
 
 
 @value

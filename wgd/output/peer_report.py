@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -17,6 +16,7 @@ from wgd.config.document import Peer as ConfiguredPeer
 from wgd.kinds.peer import Peer
 from wgd.model import Plan, State, Verb
 from wgd.per_peer import PerPeer
+from wgd.values import as_dict
 
 Told = tuple[ConfiguredPeer | None, Peer | None, str]
 """A peer as in the files, as observed, and its state."""
@@ -103,6 +103,6 @@ def _moving(have: Peer | None, state: str) -> dict[str, Any]:
         "last_handshake": (have.last_handshake or None) if have else None,
         "received": have.received if have else 0,
         "sent": have.sent if have else 0,
-        "stripped": asdict(have.stripped) if have and have.stripped else None,
+        "stripped": as_dict(have.stripped) if have and have.stripped else None,
         "state": state,
     }

@@ -7,7 +7,6 @@ The status value is what the daemon writes to `status.json` and what everybody s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from wgd import __version__
@@ -26,6 +25,7 @@ from wgd.output.render import gone_back
 from wgd.output.render import summary as summary
 from wgd.rivals import Rival, named
 from wgd.rivals import warnings as contenders
+from wgd.values import replace
 
 
 def status(

@@ -11,7 +11,6 @@ import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import field, replace
 from pathlib import Path
 
 from wgd.config.accept import Settled, owners, settle
@@ -26,7 +25,7 @@ from wgd.errors import ConfigError, Problem, Severity
 from wgd.sources.store import Store
 from wgd.sources.trials import Trials
 from wgd.trial import Request, Trial, final, in_force
-from wgd.values import value
+from wgd.values import field, replace, value
 
 GRACE = 5.0
 """Seconds that a file may be gone before it counts as deleted: a save can be remove and write."""

@@ -11,7 +11,6 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from wgd.config.names import SHARED, claim
 from wgd.config.schema import draft
 from wgd.sources import atomic
 from wgd.trial import TIMEOUT, WAITING, Look, Phase, Request, Trial, step, unrecorded
+from wgd.values import as_dict
 
 RECORD = "trial.json"
 REQUEST = "request.json"
@@ -130,7 +130,7 @@ def read_trial(state: Path) -> Trial | None:
 
 def _write(path: Path, trial: Trial) -> None:
     """Whole or not at all, and there after a power cut. Raises OSError."""
-    text = json.dumps(asdict(trial) | {"names": sorted(trial.names)})
+    text = json.dumps(as_dict(trial) | {"names": sorted(trial.names)})
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.replace(path, text.encode(), lasting=True)
 
@@ -150,7 +150,7 @@ def told(trial: Trial | None, refused: str, now: float) -> dict[str, Any] | None
 
 def ask(run: Path, request: Request) -> None:
     """Leave a request for the daemon. Raises OSError."""
-    atomic.replace(run / REQUEST, json.dumps(asdict(request)).encode())
+    atomic.replace(run / REQUEST, json.dumps(as_dict(request)).encode())
 
 
 def withdraw(run: Path) -> None:
