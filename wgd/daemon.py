@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wgd import log
 from wgd.access import flows
@@ -33,7 +34,6 @@ from wgd.plan import Memo
 from wgd.reconcile import deletes_more, reconcile, run_ahead
 from wgd.silence import Listener
 from wgd.sources import dns, lock, notify
-from wgd.sources.directory import DirectoryWatch
 from wgd.sources.files import ConfigFiles, Directories, Loaded
 from wgd.sources.firewalls import Firewalls
 from wgd.sources.historyfile import append
@@ -43,6 +43,9 @@ from wgd.sources.statusfile import recent_repairs
 from wgd.sources.trials import take_request
 from wgd.telling import Teller
 from wgd.trial import final
+
+if TYPE_CHECKING:
+    from wgd.sources.directory import DirectoryWatch
 from wgd.values import replace
 
 UNWATCHED = 0.5
@@ -74,7 +77,7 @@ class Daemon:
         self._pacer = Pacer()
         self._wake, self._woken = socket.socketpair()
         self._events = NetlinkEvents(self._kernel.generations)
-        self._watch = DirectoryWatch(directories.config)
+        self._watch: DirectoryWatch | None = None
         self._resolver = dns.Resolver(self._ring)
         self._listener = Listener()
         self._files = ConfigFiles(directories)
@@ -106,10 +109,13 @@ class Daemon:
                     self._pass()
                 elif time.monotonic() >= self._telling.due():
                     self._tell()
+                elif self._watch is None:
+                    self._start_watching()
                 self._wait()
         finally:
             notify.notify(STOPPING=1)
-            self._watch.close()
+            if self._watch:
+                self._watch.close()
         self._log.info("stopped; the network stays as it is")
 
     def _listen(self) -> None:
@@ -123,9 +129,17 @@ class Daemon:
         self._selector.register(self._woken, selectors.EVENT_READ, self._drain_wake)
         self._selector.register(self._lock, selectors.EVENT_READ, lambda: lock.drain(self._lock))
         self._selector.register(self._events, selectors.EVENT_READ, self._kernel_changed)
+
+    def _start_watching(self) -> None:
+        """Once the network stands, which need not wait for it. What was saved meanwhile is found when all
+        files are read again."""
+        from wgd.sources.directory import DirectoryWatch  # which brings a sixth of all that is imported
+
+        self._watch = DirectoryWatch(self._directories.config)
+        self._watch.start()
         if (files := self._watch.fileno()) is not None:
             self._selector.register(files, selectors.EVENT_READ, self._files_changed)
-        self._watch.start()
+        self._pacer.touch(AT_ONCE, time.monotonic())
 
     # What wakes us. The first runs in another thread, the next two in a signal's frame.
 
@@ -149,7 +163,7 @@ class Daemon:
             self._pacer.touch(AT_ONCE, time.monotonic())
 
     def _files_changed(self) -> None:
-        if self._watch.read():
+        if self._watch and self._watch.read():
             self._pacer.touch(FILES, time.monotonic())
 
     def _kernel_changed(self) -> None:
@@ -163,8 +177,10 @@ class Daemon:
         """Sleep until an event, the next pass, or the next sign of life that is due."""
         notify.notify(WATCHDOG=1)
         now = time.monotonic()
-        watching = self._watch.alive()
+        watching = self._watch is None or self._watch.alive()
         longest = (notify.watchdog_interval() or 60.0) if watching else UNWATCHED
+        if self._watch is None:
+            longest = 0.0
         until = min(self._due(), self._telling.due(), self._loaded.deadline, now + longest)
         for key, _ in self._selector.select(max(0.0, until - now)):
             key.data()
@@ -225,7 +241,7 @@ class Daemon:
         """Read the files again: cheap, and right even when an event was lost."""
         everything, self._read_at_once = self._read_at_once, False
         self._read_for = self._reloads
-        if not self._watch.alive():
+        if self._watch and not self._watch.alive():
             self._watch.start()
         touched = self._touched(everything, now)
         request = take_request(self._directories.run) if everything else None
@@ -241,8 +257,8 @@ class Daemon:
         """The files to read again, as events tell; now and then all (None), since an event can be lost."""
         if self._pacer.saving() and not everything:
             return frozenset()
-        touched = self._watch.take()
-        self._teller.watches(self._watch.lacking)
+        touched = self._watch.take() if self._watch else None
+        self._teller.watches(self._watch.lacking if self._watch else "")
         if everything or touched is None or now >= (self._look_late if touched else self._look_next):
             return None
         return touched
