@@ -35,7 +35,7 @@ from wgd.config.document import Config
 from wgd.edit import edit_plan
 from wgd.kernel.linux import LinuxKernel
 from wgd.plan import Memo
-from wgd.reconcile import reconcile
+from wgd.reconcile import reconcile, run_ahead
 from wgd.sources.files import ConfigFiles, Directories
 
 WATCHERS = ("hub-1", "spoke-1", "spoke-2", "camera", "internet")
@@ -84,7 +84,8 @@ class Hub:
             assert not loaded.frozen and not config.held, loaded.problems
             ahead = None
             if self._settled and self._memo.seen:
-                ahead = edit_plan(self._settled, config, replace(self._memo.seen, now=now))
+                plan = edit_plan(self._settled, config, replace(self._memo.seen, now=now))
+                ahead = run_ahead(self._kernel, plan) if plan else None
             report = reconcile(self._kernel, config, resolved(config), now, memo=self._memo, ahead=ahead)
         assert report.residue.in_sync, (report.residue, [one for one in report.outcomes if not one.ok])
         self._settled = config
