@@ -20,7 +20,7 @@ class Taken:
         self._own, self._own_key, self._loops = frozenset(own), own_key, loops
         self._keys: set[bytes] = set()
         self._prefixes: dict[tuple[int, int], set[int]] = {}
-        """IP version and length → the bits of so many."""
+        """IP version and length → the first addresses."""
         self._firsts: dict[int, list[int]] = {4: [], 6: []}
         """The first addresses of all prefixes, ascending."""
         self._endpoints: dict[int, list[int]] = {4: [], 6: []}
@@ -55,7 +55,7 @@ class Taken:
         if peer.public_key:
             self._keys.remove(peer.public_key)
         for version, first, length in prefixes:
-            self._prefixes[version, length].remove(first >> BITS[version] - length)
+            self._prefixes[version, length].remove(first)
             _drop(self._firsts[version], first)
         if address := _address(peer):
             _drop(self._endpoints[address.version], address.first)
@@ -63,7 +63,7 @@ class Taken:
     def holds(self, one: Prefix) -> bool:
         """Whether it is exactly a peer's prefix."""
         version, first, length = one
-        return first >> BITS[version] - length in self._prefixes.get((version, length), ())
+        return first in self._prefixes.get((version, length), ())
 
     def nested(self, one: Prefix) -> bool:
         """Whether it lies in a peer's prefix, or a peer's prefix in it."""
@@ -72,7 +72,7 @@ class Taken:
     def _covered(self, one: Prefix) -> bool:
         version, first, length = one
         return any(
-            first >> BITS[version] - shorter in prefixes
+            first & -1 << BITS[version] - shorter in prefixes
             for (other, shorter), prefixes in self._prefixes.items()
             if other == version and shorter <= length
         )
@@ -87,10 +87,9 @@ class Taken:
         for one in prefixes:
             version, first, length = one
             same = self._prefixes.setdefault((version, length), set())
-            fixed = first >> BITS[version] - length
-            if fixed in same or one in self._own:
+            if first in same or one in self._own:
                 return False
-            same.add(fixed)
+            same.add(first)
             put(self._firsts[version], first)
         if address := _address(peer):
             put(self._endpoints[address.version], address.first)
