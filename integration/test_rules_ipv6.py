@@ -16,6 +16,7 @@ from integration.packets import SIZE, arriving, served, settled, transferred
 from integration.seed import HOSTS, seed_config
 
 CAMERA, SPOKE_2, HOME, BEYOND = "fd00:cafe::7", "fd00:cafe::3", "fd00:cafe::1", "fd00:beef::1"
+CHOSEN = "fd00:cafe::4"
 BY_DEVICE = Path("/proc/sys/net/ipv6/conf/all/force_forwarding").exists()
 
 
@@ -38,12 +39,18 @@ def before() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def lab(before: dict[str, str]) -> Iterator[Lab]:
+def keys() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def lab(before: dict[str, str], keys: dict[str, str]) -> Iterator[Lab]:
     with Lab() as lab:
         lab.camera.ip(f"address add {CAMERA}/64 dev eth0")
-        lab.spoke_2.ip(f"address add {SPOKE_2}/64 dev wlp0s0f0")
+        for address in (SPOKE_2, CHOSEN):
+            lab.spoke_2.ip(f"address add {address}/64 dev wlp0s0f0")
         lab.nat_home.ip(f"address add {HOME}/64 dev lan\naddress add {BEYOND}/64 dev lan")
-        keys = lab.make_keys()
+        keys |= lab.make_keys()
         before |= {host.name: sysctls(host) for host in lab}
         advertise(lab.nat_home)
         assert is_heard(lab.spoke_2)
@@ -76,6 +83,22 @@ def is_heard(host: Host) -> bool:
 def test_the_cameras_page_comes_in_ipv6(lab: Lab) -> None:
     with served(lab.camera, 8080):
         assert transferred(lab.spoke_1, CAMERA, 8080, upload=0) == SIZE
+
+
+def test_snat_gives_the_address_that_it_names(lab: Lab, keys: dict[str, str]) -> None:
+    """And without that, masquerading one of the device's."""
+    own, echo = in_ipv6(seed_config("spoke-2", keys)), "icmpv6 type echo-request"
+    chosen, bare = f"ip6 saddr {CHOSEN} {echo}", f"ip6 saddr fd00:27::/64 {echo}"
+    settled(lab.spoke_2, own + f'snat = "{CHOSEN}"\n')
+    try:
+        with arriving(lab.camera, chosen=chosen, bare=bare) as counts:
+            assert lab.spoke_1.ping(CAMERA)
+            assert counts() == {"chosen": 1, "bare": 0}
+    finally:
+        settled(lab.spoke_2, own)
+    with arriving(lab.camera, bare=bare) as counts:
+        assert lab.spoke_1.ping(CAMERA)
+        assert counts() == {"bare": 0}
 
 
 def test_router_advertisements_go_on_being_heard(lab: Lab) -> None:
