@@ -12,6 +12,7 @@ import pytest
 
 from integration.host import Host
 from integration.lab import Lab
+from integration.other_firewalls import clear
 from integration.packets import SIZE, arriving, served, settled, transferred
 from integration.seed import HOSTS, seed_config
 
@@ -99,6 +100,23 @@ def test_snat_gives_the_address_that_it_names(lab: Lab, keys: dict[str, str]) ->
     with arriving(lab.camera, bare=bare) as counts:
         assert lab.spoke_1.ping(CAMERA)
         assert counts() == {"bare": 0}
+
+
+@pytest.mark.lane("userspace")  # the user-mode kernel has too few extensions of iptables
+def test_foreign_opens_what_ip6tables_closed(lab: Lab, keys: dict[str, str]) -> None:
+    own = in_ipv6(seed_config("spoke-2", keys))
+    try:
+        lab.spoke_2.run("ip6tables", "-P", "FORWARD", "DROP")
+        assert not lab.spoke_1.ping(CAMERA, seconds=0.5)
+        settled(lab.spoke_2, own.replace("[interface]", '[interface]\nforeign = "iptables-forward"', 1))
+        assert lab.spoke_1.ping(CAMERA)
+        lab.spoke_2.run("ip6tables", "-F", "FORWARD")
+        assert not lab.spoke_1.ping(CAMERA, seconds=0.5)
+        settled(lab.spoke_2)
+        assert lab.spoke_1.ping(CAMERA)
+    finally:
+        settled(lab.spoke_2, own)
+        clear(lab.spoke_2)
 
 
 def test_router_advertisements_go_on_being_heard(lab: Lab) -> None:
