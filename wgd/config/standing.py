@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import accumulate, compress, count
-from operator import is_not
-from typing import Generic, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
 from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft, Words
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
+from wgd.config.splice import Sizes, Swap, spliced
 from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
-from wgd.listing import replaced, touched
 from wgd.prefixes import Prefix
 from wgd.values import replace, value
-
-T = TypeVar("T")
-V = TypeVar("V")
 
 
 @value
@@ -48,57 +42,6 @@ class Edited:
     routes: tuple[Prefix, ...]
 
 
-@value
-class _Swap(Generic[T]):
-    """From `at` on, some members of a sequence were replaced; `gone` and `come` are in only one of both."""
-
-    at: int
-    before: tuple[T, ...]
-    now: tuple[T, ...]
-    gone: Sequence[T]
-    come: Sequence[T]
-
-    @property
-    def in_place(self) -> bool:
-        """Whether all others stand where they stood."""
-        return len(self.before) == len(self.now)
-
-    def changed(self, length: int) -> Iterable[int]:
-        """The numbers of those that may be others; of so many all, unless the rest stands where it stood."""
-        if not self.in_place:
-            return range(length)
-        return compress(count(), map(is_not, self.before, self.now))
-
-    @classmethod
-    def between(cls, before: tuple[T, ...], now: tuple[T, ...]) -> _Swap[T]:
-        start, end, gone, come = touched(before, now)
-        return cls(start, before[start:end], now[start:end], gone, come)
-
-
-class _Sizes:
-    """How much each of the files has."""
-
-    def __init__(self, sizes: list[int]) -> None:
-        self._sizes = sizes
-        self._before: list[int] | None = None
-
-    def starts(self, places: Iterable[int]) -> list[int]:
-        """How much comes before each of these places."""
-        if self._before is None:
-            self._before = [0, *accumulate(self._sizes)]
-        return [self._before[place] for place in places]
-
-    def insert(self, place: int) -> None:
-        """A file that has nothing yet."""
-        self._sizes.insert(place, 0)
-        self._before = None
-
-    def set(self, place: int, size: int) -> None:
-        if self._sizes[place] != size:
-            self._sizes[place] = size
-            self._before = None
-
-
 class Standing:
     """The interface, and an index of what its peers and rules have. After an edit that was refused, or one
     that was an error, it is of no more use."""
@@ -114,8 +57,8 @@ class Standing:
         self.interface = interface
         self._members, self._main = members, members.main
         self._files = [draft.file for draft in drafts]
-        self._peers = _Sizes([len(draft.peers) for draft in drafts])
-        self._forwards = _Sizes([len(draft.forwards) for draft in drafts])
+        self._peers = Sizes([len(draft.peers) for draft in drafts])
+        self._forwards = Sizes([len(draft.forwards) for draft in drafts])
         self._uses = Counter(
             name
             for draft in drafts
@@ -139,8 +82,8 @@ class Standing:
             return None
         edits = sorted(edits, key=lambda edit: (edit.now.file != self._files[0], edit.now.file))
         self._members.problems.clear()
-        peers = [_Swap.between(edit.before.peers, edit.now.peers) for edit in edits]
-        rules = [_Swap.between(edit.before.forwards, edit.now.forwards) for edit in edits]
+        peers = [Swap.between(edit.before.peers, edit.now.peers) for edit in edits]
+        rules = [Swap.between(edit.before.forwards, edit.now.forwards) for edit in edits]
         gone, come = (
             [one for swap in peers for one in swap.gone],
             [one for swap in peers for one in swap.come],
@@ -201,7 +144,7 @@ class Standing:
         return small and any(one.version == 6 for _, one in has)
 
     def _swap_rules(
-        self, rules: Sequence[_Swap[ForwardDraft]], gone: Sequence[PeerDraft], come: Sequence[PeerDraft]
+        self, rules: Sequence[Swap[ForwardDraft]], gone: Sequence[PeerDraft], come: Sequence[PeerDraft]
     ) -> bool:
         """Exchange what the rules name; False if one names what is gone, or if there were or are none."""
         for swap in rules:
@@ -221,8 +164,8 @@ class Standing:
     def _swap_values(
         self,
         edits: Sequence[Edit],
-        peers: Sequence[_Swap[PeerDraft]],
-        rules: Sequence[_Swap[ForwardDraft]],
+        peers: Sequence[Swap[PeerDraft]],
+        rules: Sequence[Swap[ForwardDraft]],
         now: float,
     ) -> None:
         """Put in the values of what came."""
@@ -230,12 +173,10 @@ class Standing:
             self._make_room(edit.now.file)
         places = [self._place(edit.now.file) for edit in edits]
         members, interface = self._members, self.interface
-        all_peers = _spliced(
+        all_peers = spliced(
             interface.peers, self._peers.starts(places), peers, lambda one: self._peer(one, now), _name
         )
-        all_rules = _spliced(
-            interface.forwards, self._forwards.starts(places), rules, members.forward, _words
-        )
+        all_rules = spliced(interface.forwards, self._forwards.starts(places), rules, members.forward, _words)
         for place, edit in zip(places, edits, strict=True):
             self._peers.set(place, len(edit.now.peers))
             self._forwards.set(place, len(edit.now.forwards))
@@ -280,37 +221,6 @@ def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
     else:
         sides = (rule.source if isinstance(rule, InputDraft) else rule.target,)
     return (word for side in sides for word in side if isinstance(word, str))
-
-
-def _spliced(
-    values: tuple[V, ...],
-    starts: Iterable[int],
-    swaps: Sequence[_Swap[T]],
-    make: Callable[[T], V],
-    key: Callable[[V], Hashable],
-) -> tuple[V, ...]:
-    """The values of all drafts; one that is equal to the one that had its key before is that very object."""
-    places = [(start + swap.at, swap) for start, swap in zip(starts, swaps, strict=True)]
-    went = [
-        (swap.before[number], values[at + number])
-        for at, swap in places
-        for number in swap.changed(len(swap.before))
-    ]
-    before, known = {id(one): made for one, made in went}, {key(made): made for _, made in went}
-
-    def made_of(one: T) -> V:
-        made = before.get(id(one)) or make(one)
-        other = known.get(key(made), made)
-        return other if other == made else made
-
-    if all([swap.in_place for swap in swaps]):
-        changed = ((at, swap, number) for at, swap in places for number in swap.changed(len(swap.now)))
-        return replaced(values, {at + number: made_of(swap.now[number]) for at, swap, number in changed})
-    result = [*values]
-    for at, swap in reversed(places):
-        result[at : at + len(swap.before)] = map(made_of, swap.now)
-    now = tuple(result)
-    return values if now == values else now
 
 
 def _name(peer: Peer) -> Hashable:
