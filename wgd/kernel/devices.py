@@ -89,8 +89,8 @@ def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> list[
 
 
 def _is_process(sockets: Path, interface: str) -> bool:
-    if not uapi.path(sockets, interface).exists():
-        return False
+    if wireguard.family() is not None and not uapi.path(sockets, interface).exists():
+        return False  # the kernel knows whether there is one
     link = links.find(interface, sockets)
     if link is None:
         raise KernelError(f"set up {interface}", ENODEV, "there is no interface of that name")
