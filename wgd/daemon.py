@@ -107,10 +107,10 @@ class Daemon:
             while not self._stopping:
                 if time.monotonic() >= self._due():
                     self._pass()
-                elif time.monotonic() >= self._telling.due():
-                    self._tell()
                 elif self._watch is None:
                     self._start_watching()
+                elif time.monotonic() >= self._telling.due():
+                    self._tell()
                 self._wait()
         finally:
             notify.notify(STOPPING=1)
@@ -132,7 +132,7 @@ class Daemon:
 
     def _start_watching(self) -> None:
         """Once the network stands, which need not wait for it. What was saved meanwhile is found when all
-        files are read again."""
+        files are read again, before anybody hears that we are ready: whoever then saves may take his time."""
         from wgd.sources.directory import DirectoryWatch  # which brings a sixth of all that is imported
 
         self._watch = DirectoryWatch(self._directories.config)
