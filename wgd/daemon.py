@@ -43,10 +43,10 @@ from wgd.sources.statusfile import recent_repairs
 from wgd.sources.trials import take_request
 from wgd.telling import Teller
 from wgd.trial import final
+from wgd.values import replace
 
 if TYPE_CHECKING:
     from wgd.sources.directory import DirectoryWatch
-from wgd.values import replace
 
 UNWATCHED = 0.5
 """Seconds between two looks for a directory that is not there: nothing would tell that it is back."""
@@ -107,10 +107,10 @@ class Daemon:
             while not self._stopping:
                 if time.monotonic() >= self._due():
                     self._pass()
-                elif self._watch is None:
-                    self._start_watching()
                 elif time.monotonic() >= self._telling.due():
                     self._tell()
+                if self._watch is None:
+                    self._start_watching()
                 self._wait()
         finally:
             notify.notify(STOPPING=1)
@@ -177,10 +177,8 @@ class Daemon:
         """Sleep until an event, the next pass, or the next sign of life that is due."""
         notify.notify(WATCHDOG=1)
         now = time.monotonic()
-        watching = self._watch is None or self._watch.alive()
+        watching = self._watch is not None and self._watch.alive()
         longest = (notify.watchdog_interval() or 60.0) if watching else UNWATCHED
-        if self._watch is None:
-            longest = 0.0
         until = min(self._due(), self._telling.due(), self._loaded.deadline, now + longest)
         for key, _ in self._selector.select(max(0.0, until - now)):
             key.data()
