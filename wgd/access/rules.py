@@ -85,28 +85,22 @@ def _by_size(place: Place) -> tuple[Place, ...]:
 
 def _parts(flow: Flow, managed: tuple[str, ...]) -> tuple[Part, ...]:
     """Of a flow that has single addresses or ranges on each side, not both."""
-    source, target = flow.source, flow.target
-    sources, targets = source.networks, target.networks
+    sources, targets = flow.source.networks, flow.target.networks
     sort = _sort(sources, targets)
     if not sort:
         return ()
     side = targets if sort == "to" else sources
-    elements = [net.packed for net in side]
-    intervals = False
+    intervals = not side[0].single
     if sort == "pairs":
-        sources = targets = ()
-        elements = [one + other.packed for one in elements for other in target.networks]
-    elif not side[0].single:
-        elements = [net.packed + net.packed_last for net in side]
-        intervals = True
-    whole = tuple(elements)
-    if sort == "to":
-        targets = ()
-    elif sort == "from":
-        sources = ()
-    devices = source.device, target.device
-    shapes = _shapes(flow.version, devices, sources, targets, flow.ports, managed, sort, intervals)
-    return tuple([Part(shape, whole, flow) for shape in shapes])
+        elements = tuple([one.packed + other.packed for one in sources for other in targets])
+    elif intervals:
+        elements = tuple([net.packed + net.packed_last for net in side])
+    else:
+        elements = tuple([net.packed for net in side])
+    devices = flow.source.device, flow.target.device
+    named = sources if sort == "to" else (), targets if sort == "from" else ()
+    shapes = _shapes(flow.version, devices, *named, flow.ports, managed, sort, intervals)
+    return tuple([Part(shape, elements, flow) for shape in shapes])
 
 
 @lru_cache(maxsize=256)
