@@ -13,6 +13,7 @@ from operator import is_not
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Touched(NamedTuple):
@@ -49,6 +50,15 @@ def replaced(values: tuple[T, ...], by: Mapping[int, T]) -> tuple[T, ...]:
     now = tuple(made)
     _between(values, now, min(places), max(places) + 1 - len(values) or None)
     return now
+
+
+def remade(before: Sequence[T], each: list[V], now: Sequence[T], make: Callable[[T], V]) -> list[V]:
+    """What `make` makes of each of `now`, given what it made of `each` of those before: made is only what is
+    new."""
+    start, end, _, _ = touched(before, now)
+    known = {id(one): made for one, made in zip(before[start:end], each[start:end], strict=True)}
+    between = [known[id(one)] if id(one) in known else make(one) for one in now[start:end]]
+    return each[:start] + between + (each[end:] if end else [])
 
 
 def _between(before: Sequence[T], now: Sequence[T], start: int, end: int | None) -> Touched:

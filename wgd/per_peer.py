@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Generic, TypeVar
 
 from wgd.config.document import Interface, Peer
-from wgd.listing import touched
+from wgd.listing import remade
 from wgd.values import value
 
 T = TypeVar("T")
@@ -64,9 +64,5 @@ class PerPeer(Generic[T]):
 
 
 def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], T]) -> _Made[T]:
-    start, end, _, _ = touched(made.peers, peers)
-    known = {id(peer): each for peer, each in zip(made.peers[start:end], made.each[start:end], strict=True)}
-    between = [known[id(peer)] if id(peer) in known else make(peer) for peer in peers[start:end]]
-    each = made.each[:start] + between + (made.each[end:] if end else [])
     changing = any(map(_EXPIRES, peers)) or not all(map(_ENABLED, peers))
-    return _Made(peers, made.given, each, changing)
+    return _Made(peers, made.given, remade(made.peers, made.each, peers, make), changing)

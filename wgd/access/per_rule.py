@@ -15,7 +15,7 @@ from wgd import prefixes
 from wgd.access.cover import NOTHING, Cover, Span
 from wgd.access.ground import Ground, public_addresses
 from wgd.config.document import Forward, Input
-from wgd.listing import touched
+from wgd.listing import remade, touched
 from wgd.prefixes import Ranges
 
 R = TypeVar("R", bound=Forward | Input)
@@ -138,13 +138,10 @@ def _frame(here: Ground) -> tuple[object, ...]:
     return here.own, here.named, here.routes, tuple(here.behind)
 
 
-def _remade(last: _Made, rules: Sequence[R], here: Ground, make: Callable[[R], object]) -> _Made:
+def _remade(last: _Made, rules: Sequence[R], here: Ground, make: Callable[[Any], object]) -> _Made:
     start, end, _, _ = touched(last.rules, rules)
-    known = {id(rule): one for rule, one in zip(last.rules[start:end], last.each[start:end], strict=True)}
-    new = [known[id(rule)] if id(rule) in known else make(rule) for rule in rules[start:end]]
-    each = last.each[:start] + new + (last.each[end:] if end else [])
     index = last.known and _changed(last.known, start, end, rules[start:end], here.version)
-    return _Made(rules, here, each, index)
+    return _Made(rules, here, remade(last.rules, last.each, rules, make), index)
 
 
 def _changed(last: _Index, start: int, end: int | None, rules: Iterable[R], version: int) -> _Index:
