@@ -5,12 +5,12 @@ Here is the choice between the two, and what becomes of an edit that is refused.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from errno import ECONNREFUSED, ENODEV, ENOENT
 from functools import partial
 from pathlib import Path
 
+from wgd.config import keytext
 from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import links, uapi, wireguard
 from wgd.kernel.netlink import absent_is_done
@@ -119,5 +119,5 @@ def refusal(op: PeersSet, failures: Sequence[Failure]) -> KernelError:
 
 
 def _named(interface: str, edit: PeerEdit, error: KernelError) -> KernelError:
-    name = edit.name or base64.b64encode(edit.public_key).decode()
+    name = edit.name or keytext.encoded(edit.public_key)
     return KernelError(f"set peer {name} of {interface}", error.errno, error.detail)

@@ -17,6 +17,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from wgd.config import x25519
+from wgd.config.document import host_and_port
 from wgd.endpoints import SocketAddress
 from wgd.errors import KernelError
 from wgd.kernel import dropping
@@ -215,8 +216,7 @@ def _edit_lines(edit: PeerEdit) -> Iterator[str]:
     if edit.preshared_key is not None:
         yield f"preshared_key={edit.preshared_key.reveal().hex()}"
     if edit.endpoint is not None:
-        host, port = edit.endpoint
-        yield f"endpoint=[{host}]:{port}" if ":" in host else f"endpoint={host}:{port}"
+        yield f"endpoint={host_and_port(*edit.endpoint)}"
     if edit.persistent_keepalive is not None:
         yield f"persistent_keepalive_interval={edit.persistent_keepalive}"
     for prefix in edit.add_allowed_ips:

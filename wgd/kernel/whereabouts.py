@@ -5,11 +5,11 @@ Losing it loses convenience: a changed text is then not pushed to a peer that ha
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Mapping
 from operator import is_
 from pathlib import Path
 
+from wgd.config import keytext
 from wgd.kernel.notes import ENDPOINTS, STRIPPED, Notes
 from wgd.kinds.peer import Peer, PeerEdit, Stripped
 from wgd.values import replace
@@ -87,4 +87,4 @@ def _rewrite(notes: Notes, keep: Callable[[str], bool], new: Mapping[str, str]) 
 
 
 def _name(interface: str, public_key: bytes) -> str:
-    return f"{interface} {base64.b64encode(public_key).decode()}"
+    return f"{interface} {keytext.encoded(public_key)}"
