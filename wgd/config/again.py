@@ -14,13 +14,14 @@ from typing import TypeVar
 from wgd.config import addresses
 from wgd.config.assemble import Assembled
 from wgd.config.decode import Decoded, Files, bound_devices, decode_drafts, in_order
-from wgd.config.document import Config, Forward, Input, Interface, Masquerade, Peer
+from wgd.config.document import Config, Input, Interface, Masquerade
 from wgd.config.draft import Draft, PeerDraft
 from wgd.config.keys import KeyReader
 from wgd.config.names import Part, claim
 from wgd.config.redraft import Drafts
 from wgd.config.shifted import shifted
 from wgd.config.snapshot import differing
+from wgd.config.splice import by_name, by_words
 from wgd.config.standing import Edit, Standing
 from wgd.values import replace
 
@@ -169,8 +170,8 @@ def shared(now: Interface, before: Interface | None) -> Interface:
     """An equal interface, made of the objects of the one before as far as they are equal."""
     if before is None:
         return now
-    peers = _shared(now.peers, before.peers, _name)
-    forwards = _shared(now.forwards, before.forwards, _words)
+    peers = _shared(now.peers, before.peers, by_name)
+    forwards = _shared(now.forwards, before.forwards, by_words)
     masquerades = _shared(now.masquerades, before.masquerades, _words_out)
     inputs = _shared(now.inputs, before.inputs, _words_in)
     made = replace(now, peers=peers, forwards=forwards, masquerades=masquerades, inputs=inputs)
@@ -181,14 +182,6 @@ def _shared(now: tuple[T, ...], before: tuple[T, ...], key: Callable[[T], Hashab
     known = {key(one): one for one in before}
     found = tuple(other if (other := known.get(key(one))) == one and other else one for one in now)
     return before if found == before else found
-
-
-def _name(peer: Peer) -> Hashable:
-    return peer.name
-
-
-def _words(rule: Forward) -> Hashable:
-    return rule.source.words, rule.target.words, rule.ports
 
 
 def _words_in(rule: Input) -> Hashable:

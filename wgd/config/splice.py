@@ -7,6 +7,7 @@ from itertools import accumulate, compress, count
 from operator import is_not
 from typing import Generic, TypeVar
 
+from wgd.config.document import Forward, Peer
 from wgd.listing import replaced, touched
 from wgd.values import value
 
@@ -94,3 +95,13 @@ def spliced(
         result[at : at + len(swap.before)] = map(made_of, swap.now)
     now = tuple(result)
     return values if now == values else now
+
+
+def by_name(peer: Peer) -> Hashable:
+    """What a peer is known again by."""
+    return peer.name
+
+
+def by_words(rule: Forward) -> Hashable:
+    """What a rule is known again by."""
+    return rule.source.words, rule.target.words, rule.ports

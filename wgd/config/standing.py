@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from wgd.config.document import MTU_AUTO, Forward, Interface, Peer
+from wgd.config.document import MTU_AUTO, Interface, Peer
 from wgd.config.draft import Draft, ForwardDraft, InputDraft, MasqueradeDraft, PeerDraft, Words
 from wgd.config.members import Members, counts
 from wgd.config.overlap import IPV6_MTU
-from wgd.config.splice import Sizes, Swap, spliced
+from wgd.config.splice import Sizes, Swap, by_name, by_words, spliced
 from wgd.config.taken import Taken
 from wgd.errors import Problem, Severity
 from wgd.prefixes import Prefix
@@ -174,9 +174,11 @@ class Standing:
         places = [self._place(edit.now.file) for edit in edits]
         members, interface = self._members, self.interface
         all_peers = spliced(
-            interface.peers, self._peers.starts(places), peers, lambda one: self._peer(one, now), _name
+            interface.peers, self._peers.starts(places), peers, lambda one: self._peer(one, now), by_name
         )
-        all_rules = spliced(interface.forwards, self._forwards.starts(places), rules, members.forward, _words)
+        all_rules = spliced(
+            interface.forwards, self._forwards.starts(places), rules, members.forward, by_words
+        )
         for place, edit in zip(places, edits, strict=True):
             self._peers.set(place, len(edit.now.peers))
             self._forwards.set(place, len(edit.now.forwards))
@@ -221,11 +223,3 @@ def _names(rule: ForwardDraft | InputDraft | MasqueradeDraft) -> Iterator[str]:
     else:
         sides = (rule.source if isinstance(rule, InputDraft) else rule.target,)
     return (word for side in sides for word in side if isinstance(word, str))
-
-
-def _name(peer: Peer) -> Hashable:
-    return peer.name
-
-
-def _words(rule: Forward) -> Hashable:
-    return rule.source.words, rule.target.words, rule.ports
