@@ -81,6 +81,16 @@ class Host:
         """Several `ip` commands, one a line, in one process."""
         self.run("ip", "-batch", "-", stdin=commands)
 
+    def wait_for_carrier(self, *links: str, seconds: float = 10) -> None:
+        """Until they have one: a worker of the kernel says so some time after `ip link set … up` has ended
+        (net/core/link_watch.c). Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        for link in links:
+            while self.read(f"/sys/class/net/{link}/operstate").strip() != "up":
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{self.name}: no carrier on {link} in {seconds} s")
+                time.sleep(0.005)
+
     def nft(self, ruleset: str) -> None:
         self.run("nft", "-f", "-", stdin=ruleset)
 

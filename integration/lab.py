@@ -174,6 +174,9 @@ class Lab:
         for name, host in self.hosts.items():
             plugs = [plug for cable in CABLES for (owner, plug) in cable if owner == name]
             host.ip("\n".join(f"link set {plug} up" for plug in plugs))
+        for (near, near_name), (far, far_name) in CABLES:
+            self.hosts[near].wait_for_carrier(near_name)
+            self.hosts[far].wait_for_carrier(far_name)
 
 
 def _opened(name: str, ending: ExitStack) -> Host:

@@ -104,6 +104,7 @@ def furnish(host: Host) -> None:
         route add 10.99.0.0/16 dev wlp0s0f0
         """
     )
+    host.wait_for_carrier("wlp0s0f0", "far")
     host.nft("table inet theirs { chain forward { type filter hook forward priority 5; policy accept; }; }")
 
 
