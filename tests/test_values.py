@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pprint import pformat
 from typing import Any, ClassVar
 
 import pytest
@@ -66,6 +67,12 @@ def test_what_dataclasses_can_do_with_a_dataclass_it_can_do_with_a_value(
     assert [f.name for f in fields(Own)] == [f.name for f in fields(Plain)]
     assert dataclasses.replace(Own(**one), **other) == Own(**{**one, **other})
     assert dataclasses.asdict(Own(**one)) == dataclasses.asdict(Plain(**one)) == as_dict(Own(**one))
+
+
+@given(arguments)
+def test_pprint_shows_it(one: dict[str, Any]) -> None:
+    """pytest's explanation of a failed comparison looks at the same of it."""
+    assert pformat(Own(**one), width=1) == repr(Own(**one))
 
 
 def test_what_a_factory_makes_is_each_value_s_own() -> None:

@@ -86,7 +86,8 @@ def _made(cls: type[T], kw_only: bool, frozen: bool) -> type[T]:
         "__repr__": _shown,
         "__eq__": _equals(compared),
         "__hash__": _hashed(compared) if frozen else None,
-        "__dataclass_fields__": _AS_DATACLASS,
+        "__dataclass_fields__": _AsDataclass("__dataclass_fields__"),
+        "__dataclass_params__": _AsDataclass("__dataclass_params__"),
         **{name: one for name, one in cls.__dict__.items() if name not in own},
         "__slots__": tuple(name for name in own if name not in inherited),
         _FIELDS: fields,
@@ -163,13 +164,15 @@ def _shown(self: Any) -> str:
 
 
 class _AsDataclass:
-    """What `dataclasses` looks for, made for who asks."""
+    """What `dataclasses`, pprint and pytest look for in a dataclass, made for who asks."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def __get__(self, one: object, cls: type) -> Any:
         import dataclasses
 
-        twin: Any = dataclasses.make_dataclass(cls.__name__, self._fields(cls))
-        return twin.__dataclass_fields__
+        return getattr(dataclasses.make_dataclass(cls.__name__, self._fields(cls)), self._name)
 
     @staticmethod
     def _fields(cls: type) -> Iterable[tuple[str, Any, Any]]:
@@ -182,6 +185,3 @@ class _AsDataclass:
             elif one.factory is not _UNSET:
                 found.default_factory = one.factory
             yield name, Any, found
-
-
-_AS_DATACLASS = _AsDataclass()
