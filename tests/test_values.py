@@ -75,6 +75,11 @@ def test_pprint_shows_it(one: dict[str, Any]) -> None:
     assert pformat(Own(**one), width=1) == repr(Own(**one))
 
 
+def test_what_dataclasses_look_at_is_made_once_for_each_class() -> None:
+    assert fields(Own)[0] is fields(Own)[0]
+    assert [f.name for f in fields(Keyed)] == [*(f.name for f in fields(Own)), "more"]
+
+
 def test_what_a_factory_makes_is_each_value_s_own() -> None:
     assert Own(1).shown is not Own(1).shown
 
