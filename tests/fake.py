@@ -282,10 +282,11 @@ class FakeKernel:
         if edit.remove or (edit.only_existing and key not in self._peers):
             self._peers.pop(key, None)
             return
+        moving = frozenset(edit.add_allowed_ips)
         for other, peer in self._peers.items():
-            if other[0] == interface and {*peer.allowed_ips}.intersection(edit.add_allowed_ips):
+            if other[0] == interface and not moving.isdisjoint(peer.allowed_ips):
                 self._peers[other] = replace(
-                    peer, allowed_ips=ordered({*peer.allowed_ips}.difference(edit.add_allowed_ips))
+                    peer, allowed_ips=ordered({*peer.allowed_ips}.difference(moving))
                 )
         have = self._peers.get(key, Peer(interface, edit.public_key, ()))
         keepalive = edit.persistent_keepalive
