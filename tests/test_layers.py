@@ -53,6 +53,7 @@ ROWS = {
     "wgd.model": 0,
     "wgd.errors": 0,
     "wgd.values": 0,
+    "wgd.versions": 0,
     "wgd": 0,
 }
 PURE = (

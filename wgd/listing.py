@@ -6,11 +6,12 @@ made from the one before is equal to one that is made anew.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from itertools import compress
 from operator import is_not
 from typing import Any, NamedTuple, TypeVar
+
+from wgd.versions import Version
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -26,30 +27,26 @@ class Touched(NamedTuple):
     come: Sequence[Any]
 
 
-_LATEST: deque[tuple[object, object, Touched]] = deque(maxlen=4)
-"""The last answers about tuples: after an edit, a dozen ask the same."""
-
-
 def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
-    """How `now` differs from `before`, both of the same type: an object that stayed is the same object. One
-    that stands there more than once may also be told as gone from a place, or come to it."""
-    for one, other, known in _LATEST:
-        if one is before and other is now:
-            return known
-    return _between(before, now, *window(before, now))
+    """How `now` differs from `before`: an object that stayed is the same object. One that stands there more
+    than once may also be told as gone from a place, or come to it. Of a version and the one made of it that
+    is known; others are compared, both of the same type."""
+    if before is now:
+        return Touched(len(now), None, [], [])
+    if isinstance(before, Version) and (known := before.until(now)):
+        start, alike, gone, come = known
+        return Touched(start, -alike or None, *_but_what_stays(gone, come))
+    start, end = window(before, now)
+    old, new = before[start:end], now[start:end]
+    if len(old) == len(new):  # most has stayed in its place
+        old, new = ([*compress(some, map(is_not, old, new))] for some in (old, new))
+    return Touched(start, end, *_but_what_stays(old, new))
 
 
-def replaced(values: tuple[T, ...], by: Mapping[int, T]) -> tuple[T, ...]:
-    """The values with others at some places; the very same if none is another object."""
-    places = [place for place, one in by.items() if one is not values[place]]
-    if not places:
-        return values
-    made = [*values]
-    for place in places:
-        made[place] = by[place]
-    now = tuple(made)
-    _between(values, now, min(places), max(places) + 1 - len(values) or None)
-    return now
+def _but_what_stays(gone: Sequence[T], come: Sequence[T]) -> tuple[list[T], list[T]]:
+    """But for what is in both, be it in another place."""
+    stay = set(map(id, gone)).intersection(map(id, come))
+    return [one for one in gone if id(one) not in stay], [one for one in come if id(one) not in stay]
 
 
 def remade(before: Sequence[T], each: list[V], now: Sequence[T], make: Callable[[T], V]) -> list[V]:
@@ -59,21 +56,6 @@ def remade(before: Sequence[T], each: list[V], now: Sequence[T], make: Callable[
     known = {id(one): made for one, made in zip(before[start:end], each[start:end], strict=True)}
     between = [known[id(one)] if id(one) in known else make(one) for one in now[start:end]]
     return each[:start] + between + (each[end:] if end else [])
-
-
-def _between(before: Sequence[T], now: Sequence[T], start: int, end: int | None) -> Touched:
-    """`touched`, where all that differs is known to be from `start` to `end`."""
-    old, new = before[start:end], now[start:end]
-    gone: Sequence[T] = old
-    come: Sequence[T] = new
-    if len(old) == len(new):  # most has stayed in its place
-        gone, come = ([*compress(some, map(is_not, old, new))] for some in (old, new))
-    stay = set(map(id, gone)).intersection(map(id, come))
-    gone, come = ([one for one in some if id(one) not in stay] for some in (gone, come))
-    found = Touched(start, end, gone, come)
-    if isinstance(now, tuple) and 2 * len(gone) <= len(before):  # or too much of old would be kept
-        _LATEST.append((before, now, found))
-    return found
 
 
 def window(before: Sequence[T], now: Sequence[T]) -> tuple[int, int | None]:

@@ -22,7 +22,7 @@ _ENABLED, _EXPIRES = attrgetter("enabled"), attrgetter("expires")
 class _Made(Generic[T]):
     """By the peers and all else that it was made of: what came of each, in the order of the peers."""
 
-    peers: tuple[Peer, ...]
+    peers: Sequence[Peer]
     given: Hashable
     each: list[T]
     changing: bool
@@ -63,6 +63,6 @@ class PerPeer(Generic[T]):
         return made
 
 
-def _remade(made: _Made[T], peers: tuple[Peer, ...], make: Callable[[Peer], T]) -> _Made[T]:
+def _remade(made: _Made[T], peers: Sequence[Peer], make: Callable[[Peer], T]) -> _Made[T]:
     changing = any(map(_EXPIRES, peers)) or not all(map(_ENABLED, peers))
     return _Made(peers, made.given, remade(made.peers, made.each, peers, make), changing)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from integration.bench.ours import Ours
-from wgd.config.document import Config, Forward, Interface, Peer
+from wgd.config.document import Config, Forward, Interface
 from wgd.kernel.linux import LinuxKernel
 from wgd.model import Stage
 from wgd.plan import Memo, make_plan
 from wgd.prefixes import Prefix
 from wgd.reconcile import observe, reconcile
 from wgd.sources.files import Directories, load
+from wgd.versions import Version
+
+T = TypeVar("T")
 
 
 def changes(ours: Ours, count: int) -> Iterator[float]:
@@ -41,14 +45,16 @@ def _moved(config: Config, number: int) -> Config:
     at = 1 + number * 37 % (len(interface.peers) - 1)  # the first is the gateway
     peer, new = interface.peers[at], Prefix(4, 0x0AC00000 + number, 32)
     (old,) = peer.allowed_ips
-    peers = _with(interface.peers, at, replace(peer, allowed_ips=(new,)))
-    rules = tuple(_told(rule, old, new) for rule in interface.forwards)
-    moved: Interface = replace(interface, peers=peers, forwards=rules)
+    peers = _edited(interface.peers, {at: replace(peer, allowed_ips=(new,))})
+    told = ((place, _told(rule, old, new)) for place, rule in enumerate(interface.forwards))
+    moved: Interface = replace(interface, peers=peers, forwards=_edited(interface.forwards, dict(told)))
     return replace(config, interfaces={"wg0": moved})
 
 
-def _with(peers: tuple[Peer, ...], at: int, peer: Peer) -> tuple[Peer, ...]:
-    return (*peers[:at], peer, *peers[at + 1 :])
+def _edited(members: Sequence[T], by: Mapping[int, T]) -> Sequence[T]:
+    """With others at some places, as the daemon edits them."""
+    assert isinstance(members, Version)
+    return members.but((at, at + 1, [one]) for at, one in by.items())
 
 
 def _told(rule: Forward, old: Prefix, new: Prefix) -> Forward:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wgd.access.cover import NOTHING, Cover
 from wgd.prefixes import merged
+from wgd.versions import Version
 
 spans = st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -25,11 +26,11 @@ def test_it_is_what_it_would_be_anew(
         left.subtract(gone)
         kept = kept.changed(gone, come)
         wanted = sorted((*left.elements(), *come))
-        assert kept == Cover(wanted, merged(wanted))
+        assert kept == Cover(Version(wanted), merged(wanted))
 
 
 def test_many_at_once() -> None:
     some = [(number, number + number % 3) for number in range(0, 6000, 2)]
     kept = NOTHING.changed((), some)
-    assert kept == Cover(sorted(some), merged(some))
-    assert kept.changed(some[:2000], ()) == Cover(sorted(some[2000:]), merged(some[2000:]))
+    assert kept == Cover(Version(sorted(some)), merged(some))
+    assert kept.changed(some[:2000], ()) == Cover(Version(sorted(some[2000:])), merged(some[2000:]))

@@ -10,6 +10,7 @@ from wgd import prefixes
 from wgd.access.cover import Cover
 from wgd.access.crowd import NOBODY, Crowd, crowd
 from wgd.config.document import Peer
+from wgd.versions import Version
 
 PREFIXES = (
     "172.27.0.2/32",
@@ -30,7 +31,9 @@ some = st.lists(st.sampled_from(EVERYBODY), unique_by=id).map(tuple)
 def anew(peers: tuple[Peer, ...]) -> Crowd:
     found = [prefix for one in peers for prefix in one.allowed_ips]
     covers = {
-        v: Cover(sorted(prefixes.span(p) for p in found if p.version == v), prefixes.ranges(found, v))
+        v: Cover(
+            Version(sorted(prefixes.span(p) for p in found if p.version == v)), prefixes.ranges(found, v)
+        )
         for v in (4, 6)
     }
     passing = {one.name: one for one in peers if one.expires or not one.enabled}

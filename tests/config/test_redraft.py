@@ -18,6 +18,7 @@ from wgd.config.draft import Draft
 from wgd.config.redraft import Drafts, redraft
 from wgd.config.schema import draft
 from wgd.config.source import Where
+from wgd.versions import Version
 
 MAIN = '[interface]\naddresses = ["172.27.0.1/16"]\nlisten_port = 51820\n'
 
@@ -131,7 +132,7 @@ def shown(value: object) -> object:
         value = dataclasses.replace(value, layout=None, shift=None)
     if dataclasses.is_dataclass(value):
         return [shown(getattr(value, field.name)) for field in dataclasses.fields(value)]
-    return [*map(shown, value)] if isinstance(value, tuple) else value
+    return [*map(shown, value)] if isinstance(value, (tuple, Version)) else value
 
 
 @contextmanager
@@ -194,11 +195,11 @@ def test_the_pieces_make_up_the_text(text: str) -> None:
 def test_what_is_cut_again_is_what_is_cut_as_a_whole(head: str, was: str, now: str, tail: str) -> None:
     preamble, *before = parts.cut(head + was + tail)
     another, *expected = parts.cut(head + now + tail)
-    if again := parts.cut_again(before, (head + was + tail).encode(), (head + now + tail).encode()):
+    if again := parts.cut_again((head + was + tail).encode(), (head + now + tail).encode()):
         pieces, start, end = again
-        assert (preamble, pieces) == (another, expected)
-        assert pieces[:start] == before[:start]
-        assert end is None or pieces[end:] == before[end:]
+        behind = before[end:] if end else []
+        assert (preamble, [*before[:start], *pieces, *behind]) == (another, expected)
+        assert start + len(behind) <= len(before)
     else:
         assert not (head + was + tail + now).isascii() or "\n[" not in head
 

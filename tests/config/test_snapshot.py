@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,23 +15,30 @@ names = st.sampled_from(("wg0.toml", "wg0.d/a.toml", "wg0.d/b.toml", "wg1.toml")
 edits = st.dictionaries(names, st.sampled_from((*CONTENTS, None)))
 
 
-@given(st.lists(edits), st.integers(0, 3))
-def test_what_is_known_of_an_edit_is_what_a_comparison_says(
-    steps: list[dict[str, bytes | None]], ago: int
+@given(st.lists(edits), st.data())
+def test_it_is_a_mapping_and_so_are_those_before(
+    steps: list[dict[str, bytes | None]], data: st.DataObject
 ) -> None:
-    history = [Snapshot[bytes]({})]
+    """Whichever was edited, and whoever is asked first. What is known of an edit, a comparison says."""
+    history = [(Snapshot[bytes]({}), dict[str, bytes]())]
     for edit in steps:
-        before = history[-1]
-        now = before.but(edit)
-        wanted = {**before, **{name: content for name, content in edit.items() if content is not None}}
+        one, had = history[data.draw(st.sampled_from((-1, -1, 0)))]
+        wanted = {**had, **{name: content for name, content in edit.items() if content is not None}}
         for name, content in edit.items():
             if content is None:
                 wanted.pop(name, None)
-        assert list(now.items()) == sorted(wanted.items())
-        assert now is before or now != before
-        history.append(now)
-    one, other = history[-1 - min(ago, len(steps))], history[-1]
-    assert differing(one, other) == differing({**one}, {**other})
+        now = one.but(edit)
+        assert (now is one) is (wanted == had)
+        history.append((now, wanted))
+    for one, wanted in data.draw(st.permutations(history)):
+        asked = data.draw(names)
+        assert one.get(asked) == wanted.get(asked) and (asked in one) is (asked in wanted)
+        assert len(one) == len(wanted)
+        other, expected = data.draw(st.sampled_from(history))
+        assert (one == other) is (wanted == expected) and (other == expected)
+        assert differing(one, other) == differing(wanted, expected)
+        assert list(one.items()) == sorted(wanted.items()) and one == wanted and wanted == one
+        assert [*one] == [*one.keys()] and [*one.values()] == [one[name] for name in one]
 
 
 def test_equal_contents_that_are_other_objects_differ() -> None:
@@ -39,8 +49,12 @@ def test_equal_contents_that_are_other_objects_differ() -> None:
 def test_the_contents_before_are_not_kept() -> None:
     """Else every edit would keep the files of all before it."""
     before = Snapshot({"wg0.toml": b"a"})
+    gone = weakref.ref(before)
     now = before.but({"wg0.toml": b"b"})
-    copy = {**before}
     del before
-    assert differing(copy, now) == {"wg0.toml"}
-    assert now.since(copy) is None
+    assert gone() is None and now == {"wg0.toml": b"b"}
+
+
+def test_there_is_no_other_name() -> None:
+    with pytest.raises(KeyError):
+        Snapshot({"wg0.toml": b"a"})["wg1.toml"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
 
 from wgd.prefixes import Ranges, difference, merged
-from wgd.values import field, value
+from wgd.values import field, replace, value
+from wgd.versions import Version
 
 Span = tuple[int, int]
 
@@ -22,7 +23,7 @@ class Cover:
     """`spans`: the first and the last address of each, sorted; they may overlap and repeat. `ranges`: their
     union. `longest`: so far behind its first address is the last one of any, or less."""
 
-    spans: list[Span]
+    spans: Version[Span]
     ranges: Ranges
     longest: int = field(default=0, compare=False)
 
@@ -30,20 +31,17 @@ class Cover:
         """Without some of its spans, and with others."""
         if not gone and not come:
             return self
-        spans = [*self.spans]
         longest = max((self.longest, *(last - first for first, last in come)))
         if len(gone) + len(come) > _MANY:
-            spans = _sorted_without(spans, gone, come)
+            spans = Version(_sorted_without(self.spans, gone, come))
             return Cover(spans, merged(spans), longest)
-        for span in gone:
-            del spans[bisect_left(spans, span)]
-        for span in come:
-            insort(spans, span)
-        changed = [span for span in (*gone, *come) if _has(spans, span) is not _has(self.spans, span)]
-        now, ranges = Cover(spans, self.ranges, longest), self.ranges
+        had = {span: self.count(span) for span in (*gone, *come)}
+        now = Cover(self.spans.but(_swaps(self.spans, gone, come)), self.ranges, longest)
+        changed = [span for span, count in had.items() if (now.count(span) > 0) is not (count > 0)]
+        ranges = self.ranges
         for window in merged(changed):
             ranges = _mended(ranges, now.meeting(window), window)
-        return Cover(spans, ranges, longest)
+        return replace(now, ranges=ranges)
 
     def count(self, span: Span) -> int:
         """How often exactly this one is there."""
@@ -57,15 +55,24 @@ class Cover:
         return [span for span in self.spans[start:end] if span[1] >= first]
 
 
-NOTHING = Cover([], ())
+NOTHING = Cover(Version(), ())
 
 
-def _has(spans: Sequence[Span], span: Span) -> bool:
-    at = bisect_left(spans, span)
-    return at < len(spans) and spans[at] == span
+def _swaps(
+    spans: Sequence[Span], gone: Iterable[Span], come: Iterable[Span]
+) -> Iterable[tuple[int, int, list[Span]]]:
+    """Where in the order those that go stand, and between which those come that do."""
+    swaps = dict[int, tuple[int, list[Span]]]()
+    for span, count in Counter(gone).items():
+        at = bisect_left(spans, span)
+        swaps[at] = at + count, []
+    for span in sorted(come):
+        at = bisect_left(spans, span)
+        swaps.setdefault(at, (at, []))[1].append(span)
+    return ((at, *swaps[at]) for at in sorted(swaps))
 
 
-def _sorted_without(spans: list[Span], gone: Collection[Span], come: Collection[Span]) -> list[Span]:
+def _sorted_without(spans: Iterable[Span], gone: Collection[Span], come: Collection[Span]) -> list[Span]:
     left = Counter(spans)
     left.subtract(gone)
     return sorted((*left.elements(), *come))

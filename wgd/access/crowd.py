@@ -19,7 +19,7 @@ class Crowd(NamedTuple):
     """`covers` by IP version. A disabled or expired peer still counts: its addresses are not somewhere else
     now, and a packet for it must not leave in plaintext. `passing`: those not active for ever, by name."""
 
-    peers: tuple[Peer, ...]
+    peers: Sequence[Peer]
     named: MutableMapping[str, Peer]
     covers: Mapping[int, Cover]
     passing: Mapping[str, Peer]
@@ -28,7 +28,7 @@ class Crowd(NamedTuple):
 NOBODY = Crowd((), {}, {4: NOTHING, 6: NOTHING}, {})
 
 
-def crowd(peers: tuple[Peer, ...], last: Crowd = NOBODY) -> Crowd:
+def crowd(peers: Sequence[Peer], last: Crowd = NOBODY) -> Crowd:
     """These peers, given others of which most may be the same objects."""
     if peers is last.peers:
         return last

@@ -24,6 +24,7 @@ from wgd.config.snapshot import differing
 from wgd.config.splice import by_name, by_words
 from wgd.config.standing import Edit, Standing
 from wgd.values import replace
+from wgd.versions import Version
 
 T = TypeVar("T")
 
@@ -178,9 +179,9 @@ def shared(now: Interface, before: Interface | None) -> Interface:
     return before if made == before else made
 
 
-def _shared(now: tuple[T, ...], before: tuple[T, ...], key: Callable[[T], Hashable]) -> tuple[T, ...]:
+def _shared(now: Sequence[T], before: Sequence[T], key: Callable[[T], Hashable]) -> Sequence[T]:
     known = {key(one): one for one in before}
-    found = tuple(other if (other := known.get(key(one))) == one and other else one for one in now)
+    found = Version(other if (other := known.get(key(one))) == one and other else one for one in now)
     return before if found == before else found
 
 

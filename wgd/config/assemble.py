@@ -29,6 +29,7 @@ from wgd.errors import Problem
 from wgd.model import Secret
 from wgd.prefixes import Prefix
 from wgd.values import value
+from wgd.versions import Version
 
 
 @value
@@ -112,8 +113,8 @@ class _Assembly:
         private_key = self._private_key()
         own_key = x25519.public(private_key.reveal()) if private_key else None
         made = (members.peer(peer, self.now) for draft in drafts for peer in draft.peers)
-        peers = tuple(peer for peer in made if peer)
-        forwards = tuple(members.forward(rule) for draft in drafts for rule in draft.forwards)
+        peers = Version(peer for peer in made if peer)
+        forwards = Version(members.forward(rule) for draft in drafts for rule in draft.forwards)
         masquerades = tuple(members.masquerade(rule) for draft in drafts for rule in draft.masquerades)
         inputs = tuple(members.input(rule) for draft in drafts for rule in draft.inputs)
         self._check_peers(own_key)
@@ -129,10 +130,10 @@ class _Assembly:
     def _interface(
         self,
         private_key: Secret,
-        peers: tuple[Peer, ...],
-        forwards: tuple[Forward, ...],
-        masquerades: tuple[Masquerade, ...],
-        inputs: tuple[Input, ...],
+        peers: Sequence[Peer],
+        forwards: Sequence[Forward],
+        masquerades: Sequence[Masquerade],
+        inputs: Sequence[Input],
     ) -> Interface:
         main = self.main
         return Interface(

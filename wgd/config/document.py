@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Interface, IPv6Interface, ip_address
 
 from wgd.model import Secret
@@ -202,10 +202,10 @@ class Interface:
     enabled: bool = True
     forwarding: Forwarding = Forwarding.UNMANAGED
     networks: Mapping[str, tuple[Prefix, ...]] = field(default_factory=dict)
-    peers: tuple[Peer, ...] = ()
-    forwards: tuple[Forward, ...] = ()
-    masquerades: tuple[Masquerade, ...] = ()
-    inputs: tuple[Input, ...] = ()
+    peers: Sequence[Peer] = ()
+    forwards: Sequence[Forward] = ()
+    masquerades: Sequence[Masquerade] = ()
+    inputs: Sequence[Input] = ()
     strip_after: int = STRIP_AFTER
     clamp_mss: bool | None = None
     fail_closed: bool = False

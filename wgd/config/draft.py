@@ -6,6 +6,7 @@ A draft depends on nothing but its file's bytes. Whatever was wrong in the file 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from wgd.config.document import Endpoint, Forwarding, IPInterface, Opens, PortRange, Role
 from wgd.config.layout import Layout, Shift
@@ -115,10 +116,10 @@ class Draft:
     problems: tuple[Problem, ...] = ()
     interface: InterfaceDraft | None = None
     networks: tuple[NetworkDraft, ...] = field(default=())
-    peers: tuple[PeerDraft, ...] = ()
-    forwards: tuple[ForwardDraft, ...] = ()
-    masquerades: tuple[MasqueradeDraft, ...] = ()
-    inputs: tuple[InputDraft, ...] = ()
+    peers: Sequence[PeerDraft] = ()
+    forwards: Sequence[ForwardDraft] = ()
+    masquerades: Sequence[MasqueradeDraft] = ()
+    inputs: Sequence[InputDraft] = ()
     confirm_required: bool = False
     layout: Layout | None = None
     shift: Shift | None = None

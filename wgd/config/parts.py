@@ -58,10 +58,10 @@ def cut(text: str) -> list[str]:
     return pieces
 
 
-def cut_again(before: list[str], was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
-    """The pieces of `now`, when those of what `was` there are the pieces `before`, the first of which is the
-    same: only what lies around the difference is cut. And where they may differ, as `wgd.listing.window` has
-    it. None: it has to be cut as a whole."""
+def cut_again(was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
+    """The pieces of `now` that may differ from those of what `was` there, and from which on as far as which,
+    as `wgd.listing.window` has it: only what lies around the difference is cut. None: it has to be cut as a
+    whole, as where the first piece may differ."""
     if not was.isascii() or not now.isascii():
         return None  # else characters were no bytes
     start, end = window(was, now)
@@ -73,8 +73,7 @@ def cut_again(before: list[str], was: bytes, now: bytes) -> tuple[list[str], int
     middle = (text if stop >= 0 else text.removesuffix("\n")).split("\n[")
     first = now.count(_BEGIN, 0, begin) + now.startswith(b"[")
     left = now.count(_BEGIN, stop) if stop >= 0 else 0
-    behind = before[len(before) - left :]
-    return [*before[:first], *middle, *behind], first, -left or None
+    return middle, first, -left or None
 
 
 def is_preamble(piece: str) -> bool:

@@ -24,6 +24,7 @@ from wgd.config.names import Part
 from wgd.config.source import Source
 from wgd.config.table import Table
 from wgd.errors import Problem
+from wgd.versions import Version
 
 LEAST = 8
 """Tables: a file of fewer is as soon read as a whole as compared with what it was before."""
@@ -101,7 +102,8 @@ def read(source: Source, part: parts.Part, problems: list[Problem]) -> Drafted |
 
 def _draft(file: str, found: Mapping[str, _Read], layout: Layout | None) -> Draft:
     def all_of(section: str) -> Any:
-        return tuple(found[section].drafts) if section in found else ()
+        drafts = found[section].drafts if section in found else ()
+        return Version(drafts) if layout else tuple(drafts)
 
     return Draft(
         file=file,

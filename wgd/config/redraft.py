@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import compress, count
+from itertools import compress
 from operator import ne
 from typing import Any
 
@@ -70,28 +70,28 @@ def redraft(before: Draft, was: bytes | Problem, content: bytes | Problem) -> Dr
         return None
     again = None
     if isinstance(was, bytes) and isinstance(content, bytes):
-        again = parts.cut_again(old.pieces, was, content)
+        again = parts.cut_again(was, content)
     if again:
         preamble, (pieces, start, end) = old.preamble, again
     else:
         text, problems = toml.text(before.file, content)
         if text is None or problems:
             return None
-        preamble, *pieces = parts.cut(text)
-        start, end = window(old.pieces, pieces)
+        preamble, *whole = parts.cut(text)
+        start, end = window(old.pieces, whole)
+        pieces = whole[start:end]
     if not (preamble == old.preamble or parts.is_preamble(preamble)):
         return None
-    if preamble == old.preamble and len(pieces) == len(old.pieces):
-        differing = map(ne, old.pieces[start:end], pieces[start:end])
-        each = [*compress(count(start), differing)]
-        some = _Some(before, old, each)
-        if not some.read([pieces[place] for place in each]):
+    places = range(start, len(old.pieces) + (end or 0))
+    if preamble == old.preamble and len(pieces) == len(places):
+        differing = [*map(ne, old.pieces[start:end], pieces)]
+        some = _Some(before, old, [*compress(places, differing)])
+        if not some.read([*compress(pieces, differing)]):
             return None
         if some.fits():
             return some.in_place()
-    places = range(start, len(old.pieces) + (end or 0))
     some = _Some(before, old, places)
-    return some.between(places, preamble) if some.read(pieces[start:end]) else None
+    return some.between(places, preamble) if some.read(pieces) else None
 
 
 class _Some:
@@ -161,51 +161,42 @@ class _Some:
 
     def in_place(self) -> Draft:
         """The file as it is now, if it `fits`."""
-        pieces, sources = [*self._old.pieces], [*self._old.sources]
-        touched = {source.section for source, _ in self._now}
-        members = {section: [*getattr(self._before, _READ[section])] for section in touched}
+        old = self._old
+        swaps: dict[str, list[tuple[int, int, Sequence[Any]]]] = {}
         stood = [(source.which, source.first) for source, _, _ in self._were]
         for at, (source, one) in enumerate(self._now):
-            place, section = self._places[at], source.section
-            members[section][self._were[at][1]] = one
+            place, section, number = self._places[at], source.section, self._were[at][1]
+            swaps.setdefault(_READ[section], []).append((number, number + 1, [one]))
             if section in ARRAYS:  # a peer is found by its name
                 source.which = stood[at][0]
             source.first = stood[at][1]
-            pieces[place], sources[place] = self._new[at], source
+            old.pieces[place], old.sources[place] = self._new[at], source
         first, last = (self._places[0], self._places[-1] + 1) if self._places else (0, 0)
-        found: dict[str, Any] = {_READ[section]: tuple(some) for section, some in members.items()}
-        shift = Shift(self._old.line(first), self._old.line(last))
-        return replace(
-            self._before, layout=replace(self._old, pieces=pieces, sources=sources), shift=shift, **found
-        )
+        found = {field: getattr(self._before, field).but(some) for field, some in swaps.items()}
+        return replace(self._before, shift=Shift(old.line(first), old.line(last)), **found)
 
     def between(self, places: range, preamble: str) -> Draft:
         """The file as it is now, if they are all the pieces of a stretch, with this preamble; only here the
         sources of what stays are moved."""
         old, start, end = self._old, places.start, places.stop
         stop = start + len(self._now)
-        now = Layout(
-            preamble,
-            [*old.pieces[:start], *self._new, *old.pieces[end:]],
-            old.sections[:start]
-            + b"".join(initial(source.section) for source, _ in self._now)
-            + old.sections[end:],
-            [*old.sources[:start], *(source for source, _ in self._now), *old.sources[end:]],
-        )
         first, last = old.line(start), old.line(end)
+        members, counts = self._members(places), {one: old.count(one, 0, end) for one in ARRAYS}
+        sections = b"".join(initial(source.section) for source, _ in self._now)
+        old.pieces[start:end], old.sources[start:end] = self._new, [source for source, _ in self._now]
+        now = Layout(preamble, old.pieces, old.sections[:start] + sections + old.sections[end:], old.sources)
         if preamble != old.preamble:
             start, first = 0, 0
         behind = now.place(start, stop)
         by = int(behind - last) if last < math.inf else 0
-        now.move(stop, by, {one: now.count(one, 0, stop) - old.count(one, 0, end) for one in ARRAYS})
-        return replace(self._before, layout=now, shift=Shift(first, last, by), **self._members(places))
+        now.move(stop, by, {one: now.count(one, 0, stop) - counts[one] for one in ARRAYS})
+        return replace(self._before, layout=now, shift=Shift(first, last, by), **members)
 
     def _members(self, places: range) -> dict[str, Any]:
         members = {}
         for section, field in _READ.items():
-            before = getattr(self._before, field)
             first = self._old.count(section, 0, places.start)
             last = first + self._old.count(section, places.start, places.stop)
-            now = tuple([one for source, one in self._now if source.section == section])
-            members[field] = before[:first] + now + before[last:]
+            now = [one for source, one in self._now if source.section == section]
+            members[field] = getattr(self._before, field).but([(first, last, now)])
         return members

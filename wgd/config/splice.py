@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import accumulate, compress, count
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, compress, count
 from operator import is_not
 from typing import Generic, TypeVar
 
 from wgd.config.document import Forward, Peer
-from wgd.listing import replaced, touched
+from wgd.listing import touched
 from wgd.values import value
+from wgd.versions import Version
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -20,8 +21,8 @@ class Swap(Generic[T]):
     """From `at` on, some members of a sequence were replaced; `gone` and `come` are in only one of both."""
 
     at: int
-    before: tuple[T, ...]
-    now: tuple[T, ...]
+    before: Sequence[T]
+    now: Sequence[T]
     gone: Sequence[T]
     come: Sequence[T]
 
@@ -37,7 +38,7 @@ class Swap(Generic[T]):
         return compress(count(), map(is_not, self.before, self.now))
 
     @classmethod
-    def between(cls, before: tuple[T, ...], now: tuple[T, ...]) -> Swap[T]:
+    def between(cls, before: Sequence[T], now: Sequence[T]) -> Swap[T]:
         start, end, gone, come = touched(before, now)
         return cls(start, before[start:end], now[start:end], gone, come)
 
@@ -67,12 +68,12 @@ class Sizes:
 
 
 def spliced(
-    values: tuple[V, ...],
+    values: Sequence[V],
     starts: Iterable[int],
     swaps: Sequence[Swap[T]],
     make: Callable[[T], V],
     key: Callable[[V], Hashable],
-) -> tuple[V, ...]:
+) -> Sequence[V]:
     """The values of all drafts; one that is equal to the one that had its key before is that very object."""
     places = [(start + swap.at, swap) for start, swap in zip(starts, swaps, strict=True)]
     went = [
@@ -87,14 +88,15 @@ def spliced(
         other = known.get(key(made), made)
         return other if other == made else made
 
-    if all([swap.in_place for swap in swaps]):
-        changed = ((at, swap, number) for at, swap in places for number in swap.changed(len(swap.now)))
-        return replaced(values, {at + number: made_of(swap.now[number]) for at, swap, number in changed})
-    result = [*values]
-    for at, swap in reversed(places):
-        result[at : at + len(swap.before)] = map(made_of, swap.now)
-    now = tuple(result)
-    return values if now == values else now
+    def made(at: int, swap: Swap[T]) -> Iterator[tuple[int, int, list[V]]]:
+        if not swap.in_place:
+            yield at, at + len(swap.before), [*map(made_of, swap.now)]
+            return
+        for number in swap.changed(len(swap.now)):
+            yield at + number, at + number + 1, [made_of(swap.now[number])]
+
+    version = values if isinstance(values, Version) else Version(values)
+    return version.but(chain.from_iterable(made(at, swap) for at, swap in places))
 
 
 def by_name(peer: Peer) -> Hashable:

@@ -38,7 +38,7 @@ class Edited:
     interface: Interface
     gone: tuple[Problem, ...]
     come: tuple[Problem, ...]
-    peers: tuple[PeerDraft, ...]
+    peers: Sequence[PeerDraft]
     routes: tuple[Prefix, ...]
 
 
