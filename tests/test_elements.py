@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.configs import HUB, NOW, config, interface, network, peer, side
 from wgd.config.document import Config, Forward, Input, Interface, Peer, PortRange
-from wgd.elements import edited_elements
+from wgd.elements import change, edited_elements
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.route import Route
 from wgd.listing import touched
@@ -91,10 +91,11 @@ def compared(before: Config, now: Config) -> tuple[list[Change] | None, list[Cha
     differs = touched(before.interfaces["wg0"].peers, now.interfaces["wg0"].peers)
     found = edited_elements(kind, before, now, {"wg0": (differs.gone, differs.come)}, seen)
     whole = NftablesKind().changed_elements(now, seen)
-    if found is not None:
-        changes, ops = found
-        assert ops == [*kind.ops(changes, seen)]
-    return None if found is None else found[0], whole
+    if found is None:
+        return None, whole
+    changes = [change(kind, *moved) for moved in found[0]]
+    assert found[1] == [*kind.ops(changes, seen)]
+    return changes, whole
 
 
 @given(

@@ -6,19 +6,19 @@ is not plainly that simple is left to that pass.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from wgd import prefixes
 from wgd.config.document import Config, Forward, Interface
-from wgd.elements import edited_elements
+from wgd.elements import Moved, change, edited_elements
 from wgd.kinds import KINDS
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.peer import PeerKind
 from wgd.kinds.route import RouteKind
 from wgd.listing import touched
-from wgd.model import Change, Op, Plan, State
+from wgd.model import Change, Later, Op, Plan, State
 from wgd.plan import make_plan
 from wgd.prefixes import Prefix
 from wgd.protocols import Kind
@@ -46,7 +46,7 @@ def edit_plan(before: Config, now: Config, seen: State) -> Plan | None:
     kinds: tuple[Kind[Any], ...] = (PeerKind(), RouteKind())
     plan = make_plan(new, _around(old, new, kinds, replace(seen, silence={})), kinds)
     elements, ops = _elements(before, now, edited, seen)
-    plan = replace(plan, changes=(*elements, *plan.changes), ops=(*ops, *plan.ops))
+    plan = replace(plan, changes=Later(_told, (*elements, *plan.changes)), ops=(*ops, *plan.ops))
     return plan if plan.changes and not plan.conflicts else None
 
 
@@ -56,7 +56,7 @@ _RULES = next(kind for kind in KINDS if isinstance(kind, NftablesKind))
 
 def _elements(
     before: Config, now: Config, edited: Iterable[_Edited], seen: State
-) -> tuple[list[Change], list[Op]]:
+) -> tuple[Sequence[Change | Moved], list[Op]]:
     """Of sets; nothing if rules are to change."""
     edits = {one.now.name: (one.before.peers, one.now.peers) for one in edited}
     found = edited_elements(_RULES, before, now, edits, seen)
@@ -64,6 +64,10 @@ def _elements(
         return found
     changes = _RULES.changed_elements(now, seen) or []
     return changes, [*_RULES.ops(changes, seen)]
+
+
+def _told(one: Change | Moved) -> Change:
+    return one if isinstance(one, Change) else change(_RULES, *one)
 
 
 def _around(old: Config, new: Config, kinds: Iterable[Kind[Any]], seen: State) -> State:

@@ -12,40 +12,43 @@ from wgd.kinds.nftables import NftablesKind, NftElements, counted
 from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit
 
+Moved = tuple[SetEdit, NamedSet]
+"""What comes into a set and goes from it, and the set as it is."""
+
 
 def edited_elements(
     kind: NftablesKind, before: Config, now: Config, edits: Edits, seen: State
-) -> tuple[list[Change], list[Op]] | None:
-    """The changes, and how to make them, if nothing in our table changes but elements of sets. `before`: what
-    the kind was asked for last, and what was seen agrees with."""
-    moved = edited(before, now, edits, seen)
-    if moved is None:
+) -> tuple[list[Moved], list[Op]] | None:
+    """What changes, and how to make it so, if nothing in our table changes but elements of sets. `before`:
+    what the kind was asked for last, and what was seen agrees with."""
+    flows = edited(before, now, edits, seen)
+    if flows is None:
         return None
-    changes, sets = list[Change](), list[SetEdit]()
-    for name, (gone, come) in moved.items():
+    sets = list[Moved]()
+    for name, (gone, come) in flows.items():
         writer = kind.writer(name)
         found = writer.edited(permitted(before, seen, name), gone, come) if writer else None
         if found is None and (gone or come):
             return None
         for edit in found or ():
-            change = _change(kind, edit, seen)
-            if change is None:
+            have = seen.of(kind.name).get(("set", edit.name))
+            if have is None or not _fits(edit, have):
                 return None
-            changes.append(change)
-            sets.append(edit)
-    if not changes:
+            sets.append((edit, have))
+    if not sets:
         return [], []
-    refs = tuple(change.ref for change in changes)
-    return changes, [NftElements(refs=refs, edits=tuple(sets))]
+    refs = tuple(kind.ref(have) for _, have in sets)
+    return sets, [NftElements(refs=refs, edits=tuple(edit for edit, _ in sets))]
 
 
-def _change(kind: NftablesKind, edit: SetEdit, seen: State) -> Change | None:
-    """None: the set is not as it should be."""
-    have = seen.of(kind.name).get(("set", edit.name))
-    if have is None or have.type != edit.type:
-        return None
-    if not have.elements.isdisjoint(edit.add) or not have.elements.issuperset(edit.remove):
-        return None
+def _fits(edit: SetEdit, have: NamedSet) -> bool:
+    """Whether the set is as it was left."""
+    elements = have.elements
+    return have.type == edit.type and elements.isdisjoint(edit.add) and elements.issuperset(edit.remove)
+
+
+def change(kind: NftablesKind, edit: SetEdit, have: NamedSet) -> Change:
+    """The same as the plan tells it, of the whole set."""
     few = frozenset((*edit.add, *edit.remove))
     want = NamedSet(edit.name, edit.type, few ^ have.elements)  # this way round, the many are copied once
     words = counted(len(have.elements), len(want.elements), len(edit.add), len(edit.remove))

@@ -8,9 +8,11 @@ from __future__ import annotations
 import enum
 import hmac
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple, TypeVar, overload
 
 from wgd.values import field, value
+
+T = TypeVar("T")
 
 OURS = 119
 """Link group and route/address protocol number that mark an object as wgd's."""
@@ -49,27 +51,28 @@ class Ref(NamedTuple):
         return f"{self.kind} {' '.join(map(str, key)) if isinstance(key, tuple) else key}"
 
 
-class Commands(Sequence[str]):
-    """What `spell` makes of each of the things, when it is asked for: of ten thousand, a log shows a few."""
+class Later(Sequence[T]):
+    """What `make` makes of each of the things, when it is asked for: of ten thousand commands, a log shows a
+    few, and the network does not wait for what is only told."""
 
-    __slots__ = ("_spell", "_things")
+    __slots__ = ("_make", "_things")
 
-    def __init__(self, spell: Callable[[Any], str], things: Sequence[Any]) -> None:
-        self._spell, self._things = spell, things
+    def __init__(self, make: Callable[[Any], T], things: Sequence[Any]) -> None:
+        self._make, self._things = make, things
 
     def __len__(self) -> int:
         return len(self._things)
 
     @overload
-    def __getitem__(self, at: int) -> str: ...
+    def __getitem__(self, at: int) -> T: ...
 
     @overload
-    def __getitem__(self, at: slice) -> Commands: ...
+    def __getitem__(self, at: slice) -> Later[T]: ...
 
-    def __getitem__(self, at: int | slice) -> str | Commands:
+    def __getitem__(self, at: int | slice) -> T | Later[T]:
         if isinstance(at, slice):
-            return Commands(self._spell, self._things[at])
-        return self._spell(self._things[at])
+            return Later(self._make, self._things[at])
+        return self._make(self._things[at])
 
 
 class Verb(enum.StrEnum):
@@ -205,7 +208,7 @@ class Plan:
     """What differs and what would close the difference, in order. `withheld` differs, too, and has no ops:
     somebody fights over it, and its turn has not come."""
 
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
     ops: tuple[Op, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     foreign: tuple[Foreign, ...] = ()

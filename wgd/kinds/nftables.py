@@ -24,7 +24,7 @@ from wgd.access.writer import Writer
 from wgd.config.document import Config, Forwarding
 from wgd.kinds.policy import GATE, gate
 from wgd.kinds.sysctl import fenced, gated
-from wgd.model import Change, Commands, Op, Ref, Stage, State, Verb
+from wgd.model import Change, Later, Op, Ref, Stage, State, Verb
 from wgd.nftset import NamedSet, SetEdit, declared
 from wgd.protocols import Kind
 from wgd.values import value
@@ -85,7 +85,7 @@ class NftElements(Op):
     edits: tuple[SetEdit, ...]
 
     def commands(self) -> Sequence[str]:
-        return Commands(_command, [portion for edit in self.edits for portion in edit.portions()])
+        return Later(_command, [portion for edit in self.edits for portion in edit.portions()])
 
 
 def _command(portion: SetEdit) -> str:

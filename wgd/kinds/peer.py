@@ -20,7 +20,7 @@ from wgd.config.document import Config, Interface, Role, host_and_port
 from wgd.config.document import Peer as ConfiguredPeer
 from wgd.endpoints import NOWHERE, Leads, SocketAddress, Whereabouts, lost, stale, target
 from wgd.kinds.route import Route, lookup
-from wgd.model import OURS, Change, Commands, Op, Ref, Secret, Silence, Stage, State
+from wgd.model import OURS, Change, Later, Op, Ref, Secret, Silence, Stage, State
 from wgd.per_peer import PerPeer
 from wgd.prefixes import Prefix, ordered
 from wgd.protocols import Kind
@@ -98,7 +98,7 @@ class PeersSet(Op):
     edits: tuple[PeerEdit, ...]
 
     def commands(self) -> Sequence[str]:
-        return Commands(partial(_command, self.interface), self.edits)
+        return Later(partial(_command, self.interface), self.edits)
 
 
 def _command(interface: str, edit: PeerEdit) -> str:

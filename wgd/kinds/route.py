@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from wgd.config.document import Config, Peer
 from wgd.kinds.address import Address
-from wgd.model import OURS, Change, Commands, Op, Ref, Stage, State
+from wgd.model import OURS, Change, Later, Op, Ref, Stage, State
 from wgd.per_peer import PerPeer
 from wgd.prefixes import IPAddress, Prefix, within
 from wgd.protocols import Kind
@@ -51,7 +51,7 @@ class RouteSet(Op):
 
     def commands(self) -> Sequence[str]:
         verb = "replace" if self.replace else "add"
-        return Commands(partial(_command, verb), self.routes)
+        return Later(partial(_command, verb), self.routes)
 
 
 @value(kw_only=True)
@@ -62,7 +62,7 @@ class RouteDelete(Op):
     routes: tuple[Route, ...]
 
     def commands(self) -> Sequence[str]:
-        return Commands(partial(_command, "delete"), self.routes)
+        return Later(partial(_command, "delete"), self.routes)
 
 
 def _command(verb: str, route: Route) -> str:
