@@ -16,6 +16,8 @@ from wgd.versions import Version
 T = TypeVar("T")
 V = TypeVar("V")
 
+_PORTION = 2**18
+
 
 class Touched(NamedTuple):
     """Where two sequences differ: from `start` on, as far as `end` from their ends, as a negative number or
@@ -61,26 +63,25 @@ def remade(before: Sequence[T], each: list[V], now: Sequence[T], make: Callable[
 def window(before: Sequence[T], now: Sequence[T]) -> tuple[int, int | None]:
     """`touched`'s `start` and `end` alone."""
     least = min(len(before), len(now))
-    start = _most(least, lambda one, other: before[one:other] == now[one:other])
+    start = extent(least, lambda one, other: before[one:other] == now[one:other])
     olds, news = len(before), len(now)
-    alike = _most(
+    alike = extent(
         least - start,
         lambda one, other: before[olds - other : olds - one] == now[news - other : news - one],
     )
     return start, -alike or None
 
 
-def _most(most: int, alike: Callable[[int, int], bool]) -> int:
-    """How many of the first so many are `alike` from one place to another; by halves, since comparing slices
-    takes no loop of ours."""
-    least = 0
-    while least < most:
-        middle = (least + most + 1) // 2
-        if alike(least, middle):
-            least = middle
+def extent(most: int, alike: Callable[[int, int], bool]) -> int:
+    """How many of the first so many are `alike`, as is asked of those from one place to another: comparing
+    slices takes no loop of ours. In portions: what is copied for it stays in the processor's cache."""
+    found, portion = 0, _PORTION
+    while portion:
+        if found + portion <= most and alike(found, found + portion):
+            found += portion
         else:
-            most = middle - 1
-    return least
+            portion //= 2
+    return found
 
 
 class Listing(dict[Hashable, Any]):

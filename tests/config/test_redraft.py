@@ -195,13 +195,13 @@ def test_the_pieces_make_up_the_text(text: str) -> None:
 def test_what_is_cut_again_is_what_is_cut_as_a_whole(head: str, was: str, now: str, tail: str) -> None:
     preamble, *before = parts.cut(head + was + tail)
     another, *expected = parts.cut(head + now + tail)
-    if again := parts.cut_again((head + was + tail).encode(), (head + now + tail).encode()):
+    if again := parts.cut_again(len(before), (head + was + tail).encode(), (head + now + tail).encode()):
         pieces, start, end = again
         behind = before[end:] if end else []
         assert (preamble, [*before[:start], *pieces, *behind]) == (another, expected)
         assert start + len(behind) <= len(before)
     else:
-        assert not (head + was + tail + now).isascii() or "\n[" not in head
+        assert "\n[" not in head
 
 
 KNOWN = [MAIN, *(peer(name) for name in "abc"), RULES[0], RULES[0]]

@@ -14,7 +14,7 @@ from sys import intern
 from typing import NamedTuple
 
 from wgd.config.locate import KeyPath
-from wgd.listing import window
+from wgd.listing import extent
 
 _COMMENT = r"(?:#[^\x00-\x08\n-\x1f\x7f]*)?"
 _OPENING = re.compile(
@@ -58,21 +58,33 @@ def cut(text: str) -> list[str]:
     return pieces
 
 
-def cut_again(was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
-    """The pieces of `now` that may differ from those of what `was` there, and from which on as far as which,
-    as `wgd.listing.window` has it: only what lies around the difference is cut. None: it has to be cut as a
-    whole, as where the first piece may differ."""
-    if not was.isascii() or not now.isascii():
-        return None  # else characters were no bytes
-    start, end = window(was, now)
-    begin = now.rfind(_BEGIN, 0, start)
+def cut_again(count: int, was: bytes, now: bytes) -> tuple[list[str], int, int | None] | None:
+    """The pieces of `now` that may differ from those, so many, of what `was` there, and from which on as far
+    as which, as `wgd.listing.window` has it: only what lies around the difference is cut. None: it has to be
+    cut as a whole, as where the first piece may differ."""
+    least = min(len(was), len(now))
+    same = extent(least, lambda start, end: now.startswith(was[start:end], start))
+    alike = extent(
+        least - same,
+        lambda start, end: now.endswith(was[len(was) - end : len(was) - start], 0, len(now) - start),
+    )
+    begin = now.rfind(_BEGIN, 0, same)
     if begin < 0:
         return None
-    stop = now.find(_BEGIN, len(now) + (end or 0))
-    text = now[begin + len(_BEGIN) : stop if stop >= 0 else len(now)].decode()
-    middle = (text if stop >= 0 else text.removesuffix("\n")).split("\n[")
-    first = now.count(_BEGIN, 0, begin) + now.startswith(b"[")
-    left = now.count(_BEGIN, stop) if stop >= 0 else 0
+    stop = now.find(_BEGIN, len(now) - alike)
+    behind = len(now) - stop if stop >= 0 else 0
+    try:
+        text = now[begin + len(_BEGIN) : len(now) - behind].decode()  # no character has bytes of a bracket
+    except UnicodeDecodeError:
+        return None
+    middle = (text if behind else text.removesuffix("\n")).split("\n[")
+    others = count - was.count(_BEGIN, begin, len(was) - behind)
+    if begin < behind:  # what is shorter is counted
+        first = now.count(_BEGIN, 0, begin) + now.startswith(b"[")
+        left = others - first
+    else:
+        left = now.count(_BEGIN, stop) if behind else 0
+        first = others - left
     return middle, first, -left or None
 
 

@@ -70,7 +70,7 @@ def redraft(before: Draft, was: bytes | Problem, content: bytes | Problem) -> Dr
         return None
     again = None
     if isinstance(was, bytes) and isinstance(content, bytes):
-        again = parts.cut_again(was, content)
+        again = parts.cut_again(len(old.pieces), was, content)
     if again:
         preamble, (pieces, start, end) = old.preamble, again
     else:
