@@ -93,7 +93,7 @@ def compared(before: Config, now: Config) -> tuple[list[Change] | None, list[Cha
     whole = NftablesKind().changed_elements(now, seen)
     if found is None:
         return None, whole
-    changes = [change(kind, *moved) for moved in found[0]]
+    changes = [change(kind, *refill) for refill in found[0]]
     assert found[1] == [*kind.ops(changes, seen)]
     return changes, whole
 

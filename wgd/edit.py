@@ -12,7 +12,7 @@ from typing import Any
 
 from wgd import prefixes
 from wgd.config.document import Config, Forward, Interface
-from wgd.elements import Moved, change, edited_elements
+from wgd.elements import Refill, change, edited_elements
 from wgd.kinds import KINDS
 from wgd.kinds.nftables import NftablesKind
 from wgd.kinds.peer import PeerKind
@@ -56,7 +56,7 @@ _RULES = next(kind for kind in KINDS if isinstance(kind, NftablesKind))
 
 def _elements(
     before: Config, now: Config, edited: Iterable[_Edited], seen: State
-) -> tuple[Sequence[Change | Moved], list[Op]]:
+) -> tuple[Sequence[Change | Refill], list[Op]]:
     """Of sets; nothing if rules are to change."""
     edits = {one.now.name: (one.before.peers, one.now.peers) for one in edited}
     found = edited_elements(_RULES, before, now, edits, seen)
@@ -66,7 +66,7 @@ def _elements(
     return changes, [*_RULES.ops(changes, seen)]
 
 
-def _told(one: Change | Moved) -> Change:
+def _told(one: Change | Refill) -> Change:
     return one if isinstance(one, Change) else change(_RULES, *one)
 
 

@@ -12,19 +12,19 @@ from wgd.kinds.nftables import NftablesKind, NftElements, counted
 from wgd.model import Change, Op, State
 from wgd.nftset import NamedSet, SetEdit
 
-Moved = tuple[SetEdit, NamedSet]
+Refill = tuple[SetEdit, NamedSet]
 """What comes into a set and goes from it, and the set as it is."""
 
 
 def edited_elements(
     kind: NftablesKind, before: Config, now: Config, edits: Edits, seen: State
-) -> tuple[list[Moved], list[Op]] | None:
+) -> tuple[list[Refill], list[Op]] | None:
     """What changes, and how to make it so, if nothing in our table changes but elements of sets. `before`:
     what the kind was asked for last, and what was seen agrees with."""
     flows = edited(before, now, edits, seen)
     if flows is None:
         return None
-    sets = list[Moved]()
+    sets = list[Refill]()
     for name, (gone, come) in flows.items():
         writer = kind.writer(name)
         found = writer.edited(permitted(before, seen, name), gone, come) if writer else None
