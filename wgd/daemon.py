@@ -163,8 +163,9 @@ class Daemon:
             self._pacer.touch(AT_ONCE, time.monotonic())
 
     def _files_changed(self) -> None:
+        heard = time.monotonic()
         if self._watch and self._watch.read():
-            self._pacer.touch(FILES, time.monotonic())
+            self._pacer.touch(FILES, heard)
 
     def _kernel_changed(self) -> None:
         if self._events.stale():
