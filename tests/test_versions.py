@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -84,6 +85,22 @@ def test_a_version_of_the_same_objects_is_the_same() -> None:
     one = Version(first)
     assert one.but([]) is one and one.but([(0, 2, first[:2])]) is one
     assert one == ("a", "b", "c")
+
+
+class Member:
+    """What can be seen to go."""
+
+
+def test_an_old_version_that_was_read_does_not_keep_all_that_came_later() -> None:
+    old = latest = Version([Member(), Member()])
+    come = []
+    for _ in range(4):
+        one = Member()
+        come.append(weakref.ref(one))
+        latest = latest.but([(0, 1, [one])])
+        del one
+    assert len({*old, *latest}) == 3
+    assert [one() is None for one in come] == [True, True, True, False]
 
 
 def test_making_what_comes_may_fail() -> None:

@@ -47,6 +47,8 @@ def touched(before: Sequence[T], now: Sequence[T]) -> Touched:
 
 def _but_what_stays(gone: Sequence[T], come: Sequence[T]) -> tuple[list[T], list[T]]:
     """But for what is in both, be it in another place."""
+    if not gone or not come:
+        return [*gone], [*come]
     stay = set(map(id, gone)).intersection(map(id, come))
     return [one for one in gone if id(one) not in stay], [one for one in come if id(one) not in stay]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import hmac
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, overload
 
 from wgd.values import field, value
@@ -62,6 +62,9 @@ class Later(Sequence[T]):
 
     def __len__(self) -> int:
         return len(self._things)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, self._things)
 
     @overload
     def __getitem__(self, at: int) -> T: ...

@@ -39,8 +39,9 @@ class Version(Sequence[T]):
     def but(self, swaps: Iterable[tuple[int, int, Sequence[T]]]) -> Self:
         """With others instead of those from one place to another, all in ascending order; the very same if
         each of them is the object that is there."""
-        all_swaps = [*swaps]  # before anything is changed: making them may fail
-        members, undo, further = self._owned(), list[_Undo](), 0
+        all_swaps = [(start, end, [*come]) for start, end, come in swaps]  # before anything is changed
+        members = self._made() if self._members is None or self._next is not None else self._members
+        undo, further = list[_Undo](), 0
         for start, end, come in all_swaps:
             gone = members[start + further : end + further]
             if len(gone) == len(come) and all(map(is_, gone, come)):
@@ -49,7 +50,6 @@ class Version(Sequence[T]):
             undo.append(_Undo(start + further, gone, len(come)))
             further += len(come) - len(gone)
         if not undo:
-            self._members = members
             return self
         made = type(self)()
         made._members, made._length = members, len(members)
@@ -67,27 +67,29 @@ class Version(Sequence[T]):
         come = [one for some in undo for one in newer._some(some.at, some.at + some.come)]
         return undo[0].at, newer._length - undo[-1].at - undo[-1].come, gone, come
 
-    def _owned(self) -> list[T]:
-        """The list, to be changed: its own, or if another version has that, a copy."""
-        return [*self._all()] if self._next is not None or self._members is None else self._members
+    def _made(self) -> list[T]:
+        """A list of them that nobody else has."""
+        older, newest = list[Version[T]](), self
+        while newest._members is None:
+            older.append(newest)
+            assert newest._next is not None
+            newest = newest._next
+        members = [*newest._members]
+        for one in reversed(older):
+            for at, gone, come in reversed(one._undo):
+                members[at : at + come] = gone
+        return members
 
     def _all(self) -> list[T]:
         if self._members is None:
-            older, newest = list[Version[T]](), self
-            while newest._members is None:
-                older.append(newest)
-                assert newest._next is not None
-                newest = newest._next
-            members = [*newest._members]
-            for one in reversed(older):
-                for at, gone, come in reversed(one._undo):
-                    members[at : at + come] = gone
-            self._members = members
+            self._members = self._made()
+            if self._next is not None and self._next._next is not None:
+                self._next, self._undo = None, []  # whoever keeps it need not keep all that came later
         return self._members
 
     def _some(self, start: int, end: int) -> list[T]:
         """Those between two places, at their cost if the next version has the list and little is another."""
-        if len(self._undo) > _FEW or not self._next or self._next._members is None:
+        if len(self._undo) > _FEW or self._next is None or self._next._members is None:
             return self._all()[start:end]
         found, place, further = list[T](), start, 0
         for at, gone, come in self._undo:

@@ -55,6 +55,24 @@ def test_the_contents_before_are_not_kept() -> None:
     assert gone() is None and now == {"wg0.toml": b"b"}
 
 
+def test_an_old_one_that_was_read_does_not_keep_all_since() -> None:
+    """As the accepted copies are read while a trial runs; each save would stay, whole."""
+    old = latest = Snapshot({"wg0.toml": b"a", "wg1.toml": b"a"})
+    since = []
+    for number in range(4):
+        latest = latest.but({"wg0.toml": bytes(number)})
+        since.append(weakref.ref(latest))
+        assert differing(old, latest) == {"wg0.toml"}
+    assert [one() for one in since[:-1]] == [None] * 3 and old["wg0.toml"] == b"a"
+
+
+def test_the_last_file_goes() -> None:
+    before = Snapshot({"wg0.toml": b"a"})
+    now = before.but({"wg0.toml": None})
+    assert not now and differing(before, now) == {"wg0.toml"} == differing(now, before)
+    assert {**before} == {"wg0.toml": b"a"}
+
+
 def test_there_is_no_other_name() -> None:
     with pytest.raises(KeyError):
         Snapshot({"wg0.toml": b"a"})["wg1.toml"]

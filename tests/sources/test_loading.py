@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.config.support import key
@@ -127,7 +127,11 @@ def _afresh(directories: Directories, accepted: Loaded, grown: ConfigFiles) -> C
     return fresh
 
 
+ALONE = ("wg0.toml", '[interface]\naddresses = ["10.0.0.1/16"]\n')
+
+
 @given(steps)
+@example([([ALONE], 0.0, False, True), ([("wg0.toml", None)], 0.0, True, True), ([ALONE], 0.0, True, True)])
 def test_any_edits_load_as_if_for_the_first_time(steps: list[Step]) -> None:
     root = Path(tempfile.mkdtemp())
     try:

@@ -13,7 +13,7 @@ from wgd.versions import Version
 
 Span = tuple[int, int]
 
-_MANY = 500
+_MANY = 100
 """Changes from which on sorting everything is faster than finding each one's place."""
 _FIRST, _LAST = itemgetter(0), itemgetter(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from operator import ne
+from operator import attrgetter, ne
 from typing import Any
 
 from wgd.config import parts, toml
@@ -19,6 +19,7 @@ from wgd.listing import window
 from wgd.values import replace
 
 _Drafted = PeerDraft | ForwardDraft | InputDraft | MasqueradeDraft
+_NAME = attrgetter("name")
 _READ = {"peers": "peers", "forward": "forwards", "input": "inputs", "masquerade": "masquerades"}
 """The sections that are read again table by table → where their drafts are."""
 
@@ -146,9 +147,7 @@ class _Some:
             return False
         names = [one.name for _, one in self._now if isinstance(one, PeerDraft)]
         new = {*names} - {one.name for _, _, one in self._were if isinstance(one, PeerDraft)}
-        return len({*names}) == len(names) and not (
-            new and any(peer.name in new for peer in self._before.peers)
-        )
+        return len({*names}) == len(names) and (not new or new.isdisjoint(map(_NAME, self._before.peers)))
 
     def fits(self) -> bool:
         """Whether each can take the place of the one that was there, and nothing else moves."""

@@ -14,8 +14,8 @@ _ABSENT: Any = object()
 
 
 class Snapshot(Mapping[str, V]):
-    """What nobody may change. As of a sequence (`wgd.versions`), the newest one has the contents, and the one
-    before knows what it had of those names that the next one has otherwise."""
+    """What nobody may change. Of versions that have the same names, the newest has the contents, and the one
+    before knows what it had otherwise, as those of a sequence do (`wgd.versions`)."""
 
     __slots__ = ("__weakref__", "_contents", "_length", "_next", "_undo")
 
@@ -28,28 +28,23 @@ class Snapshot(Mapping[str, V]):
     def but(self, changes: Mapping[str, V | None]) -> Self:
         """With other contents of some names (None: without it), in the order of the names; the very same if
         none is another object."""
-        had = {name: self._find(name) for name in changes}
-        undo = {
-            name: one
-            for name, one in had.items()
-            if one is not (_ABSENT if changes[name] is None else changes[name])
-        }
+        wanted = {name: _ABSENT if content is None else content for name, content in changes.items()}
+        undo = {name: one for name in wanted if (one := self._find(name)) is not wanted[name]}
         if not undo:
             return self
-        contents = self._all()
-        if self._next is not None or _ABSENT in undo.values():  # it keeps its own, and their order
-            contents = {**contents}
-        else:
-            self._contents = None
+        names_stay = all(one is not _ABSENT and wanted[name] is not _ABSENT for name, one in undo.items())
+        own = self._contents is not None and self._next is None and names_stay
+        contents = self._all() if own else {**self._all()}
         for name in undo:
-            if (content := changes[name]) is None:
+            if wanted[name] is _ABSENT:
                 del contents[name]
             else:
-                contents[name] = content
+                contents[name] = wanted[name]
         made = type(self)({})
-        made._contents = dict(sorted(contents.items())) if _ABSENT in undo.values() else contents
+        made._contents = contents if names_stay else dict(sorted(contents.items()))
         made._length = len(contents)
         if self._next is None:
+            self._contents = None if own else self._contents
             self._next, self._undo = made, undo
         return made
 
@@ -69,16 +64,17 @@ class Snapshot(Mapping[str, V]):
 
     def _all(self) -> dict[str, V]:
         if self._contents is None:
-            later, undo = self._next, [self._undo]
-            while later and later._contents is None:
-                undo.append(later._undo)
-                later = later._next
-            assert later
-            assert later._contents is not None
-            contents = {**later._contents}
-            for some in reversed(undo):
-                contents.update(some)
-            self._contents = dict(sorted(contents.items()))
+            older, newest = list[Snapshot[V]](), self
+            while newest._contents is None:
+                older.append(newest)
+                assert newest._next is not None
+                newest = newest._next
+            contents = {**newest._contents}
+            for one in reversed(older):
+                contents.update(one._undo)
+            self._contents = contents
+        if self._next is not None and self._next._next is not None:
+            self._next, self._undo = None, {}  # whoever keeps it need not keep all that came later
         return self._contents
 
     def __len__(self) -> int:
