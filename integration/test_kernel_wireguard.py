@@ -18,6 +18,7 @@ from wgd.config import x25519
 from wgd.errors import KernelError, PartialFailure
 from wgd.kernel import wireguard
 from wgd.kernel.linux import LinuxKernel
+from wgd.kernel.netlink import GENERIC, Kept
 from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.link import LinkCreate, LinkDelete
@@ -258,10 +259,11 @@ def peers_coming_and_going(pause: float) -> Iterator[None]:
     child = os.fork()
     if child == 0:
         try:
+            kept = Kept(GENERIC)
             while True:
-                wireguard.set_peers("wg0", [PeerEdit(C)])
+                wireguard.set_peers(kept, "wg0", [PeerEdit(C)])
                 time.sleep(pause)
-                wireguard.set_peers("wg0", [PeerEdit(C, remove=True)])
+                wireguard.set_peers(kept, "wg0", [PeerEdit(C, remove=True)])
                 time.sleep(pause)
         finally:
             os._exit(1)
@@ -278,10 +280,10 @@ def test_a_dump_under_change_holds_every_peer_once(kernel: LinuxKernel) -> None:
     steady = {number.to_bytes(4, "big") * 8 for number in range(1, 2001)}
     edit(kernel, *map(PeerEdit, steady))
     start = time.monotonic()
-    KernelTunnel("wg0").read()
+    KernelTunnel(Kept(GENERIC), "wg0").read()
     with peers_coming_and_going(pause=2 * (time.monotonic() - start)):
         for _ in range(20):
-            tunnel = KernelTunnel("wg0")
+            tunnel = KernelTunnel(Kept(GENERIC), "wg0")
             tunnel.read()
             found = [peer.public_key for peer in tunnel.peers]
             assert len(found) == len(set(found))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from wgd.config import keytext
 from wgd.errors import KernelError, PartialFailure
-from wgd.kernel import links, uapi, wireguard
-from wgd.kernel.netlink import absent_is_done
+from wgd.kernel import links, netlink, uapi, wireguard
+from wgd.kernel.netlink import Kept, absent_is_done
 from wgd.kernel.uapi import ProcessTunnel
 from wgd.kernel.wireguard import KernelTunnel
 from wgd.kinds.device import Device, DeviceSet
@@ -28,13 +28,13 @@ Failure = tuple[PeerEdit, KernelError]
 
 
 class Tunnels:
-    """Reads every WireGuard device, once for the two kinds of objects that it tells.
+    """Reads and sets every WireGuard device; reads it once for the two kinds of objects that it tells.
 
     So `devices` and then `peers` are one look. `look_again` ends it: what was read is never older than that.
     """
 
     def __init__(self, sockets: Path) -> None:
-        self._sockets = sockets
+        self._sockets, self._kept = sockets, Kept(netlink.GENERIC)
         self._tunnels: dict[tuple[str, str], KernelTunnel | ProcessTunnel] = {}
         self._peers: list[Peer] = []
         self._looked = False
@@ -70,22 +70,22 @@ class Tunnels:
         self._looked = True
 
     def _tunnel(self, link: Link) -> KernelTunnel | ProcessTunnel:
-        return KernelTunnel(link.name) if link.kind == KERNEL else ProcessTunnel(self._sockets, link.name)
+        if link.kind == KERNEL:
+            return KernelTunnel(self._kept, link.name)
+        return ProcessTunnel(self._sockets, link.name)
 
+    def set_device(self, op: DeviceSet) -> None:
+        """Sets what the op names."""
+        if _is_process(self._sockets, op.interface):
+            uapi.set_device(self._sockets, op)
+        else:
+            wireguard.set_device(self._kept, op)
 
-def set_device(sockets: Path, op: DeviceSet) -> None:
-    """Sets what the op names."""
-    if _is_process(sockets, op.interface):
-        uapi.set_device(sockets, op)
-    else:
-        wireguard.set_device(op)
-
-
-def set_peers(sockets: Path, interface: str, edits: Sequence[PeerEdit]) -> list[Failure]:
-    """Applies the edits in order, and returns those that were refused."""
-    if _is_process(sockets, interface):
-        return deliver(edits, partial(uapi.set_peers, sockets, interface))
-    return deliver(edits, partial(wireguard.set_peers, interface))
+    def set_peers(self, interface: str, edits: Sequence[PeerEdit]) -> list[Failure]:
+        """Applies the edits in order, and returns those that were refused."""
+        if _is_process(self._sockets, interface):
+            return deliver(edits, partial(uapi.set_peers, self._sockets, interface))
+        return deliver(edits, partial(wireguard.set_peers, self._kept, interface))
 
 
 def _is_process(sockets: Path, interface: str) -> bool:

@@ -81,9 +81,9 @@ class LinuxKernel:
             LinkDelete: self._delete_link,
             AddressAdd: rtnetlink.add_address,
             AddressDelete: rtnetlink.delete_address,
-            RouteSet: routes.set_routes,
-            RouteDelete: routes.delete_routes,
-            DeviceSet: lambda op: devices.set_device(sockets, op),
+            RouteSet: self._routes.set,
+            RouteDelete: self._routes.delete,
+            DeviceSet: self._tunnels.set_device,
             PeersSet: self._set_peers,
             SysctlSet: lambda op: sysctl.write(self._sysctls, op),
             SysctlRestore: lambda op: sysctl.restore(self._sysctls, op),
@@ -122,7 +122,7 @@ class LinuxKernel:
         return self._whereabouts.annotate(self._tunnels.peers())
 
     def _set_peers(self, op: PeersSet) -> None:
-        failures = devices.set_peers(self._sockets, op.interface, op.edits)
+        failures = self._tunnels.set_peers(op.interface, op.edits)
         refused = {edit.public_key for edit, _ in failures}
         self._whereabouts.note(op.interface, (edit for edit in op.edits if edit.public_key not in refused))
         if failures:

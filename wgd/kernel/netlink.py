@@ -1,8 +1,7 @@
 """Netlink as a codec and one blocking socket: framing, acknowledgements, dumps, batches, attributes.
 
-It knows no family's messages. A socket lives for one errand and is never kept, but by `wgd.kernel.nftables`:
-it belongs to the network namespace it was opened in, and answers nobody waited for would be taken for the
-next one's.
+It knows no family's messages. A socket lives for one errand, unless it is `Kept`: it belongs to the network
+namespace it was opened in, and answers nobody waited for would be taken for the next one's.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ class Netlink:
         """`strict`, for dumps: the kernel checks what is asked for, and filters by it."""
         with refusals("open a netlink socket"):
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        self._sequence = 0
+        self._sequence, self._roomy = 0, False
         self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
         if strict:
@@ -242,7 +241,9 @@ class Netlink:
         Only the last of each portion asks for an acknowledgement: refusals come unasked, and in order.
         """
         refused: dict[int, Refusal] = {}
-        make_room(self._socket, 1 << 20)  # for a portion that is refused as a whole
+        if not self._roomy:
+            make_room(self._socket, 1 << 20)  # for a portion that is refused as a whole
+            self._roomy = True
         for start in range(0, len(requests), _BATCH):
             portion = list(requests[start : start + _BATCH])
             portion[-1] = portion[-1]._replace(flags=portion[-1].flags | ACK)
@@ -294,6 +295,29 @@ class Netlink:
             with refusals(doing):
                 parts.append(self._socket.recv(RECEIVE))
             yield parts[-1]
+
+
+class Kept:
+    """A socket for many errands, for who stays in one network namespace: opening one takes as long as a small
+    errand."""
+
+    def __init__(self, protocol: int) -> None:
+        self._protocol = protocol
+        self._socket: Netlink | None = None
+
+    @contextmanager
+    def errand(self) -> Iterator[Netlink]:
+        """After a failure the socket may hold answers that nobody waits for: the next errand has another.
+        Raises KernelError."""
+        if self._socket is None:
+            self._socket = Netlink(self._protocol)
+        self._socket.begin()
+        try:
+            yield self._socket
+        except BaseException:
+            self._socket.close()
+            self._socket = None
+            raise
 
 
 def parse_refusal(message: Message) -> Refusal | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from wgd.errors import KernelError
 from wgd.kernel import netlink, nfcodec, nfsets
-from wgd.kernel.netlink import NOTHING_YET, Dumped, Netlink, Request
+from wgd.kernel.netlink import NOTHING_YET, Dumped, Kept, Netlink, Request
 from wgd.kernel.nfcodec import about_table
 from wgd.kinds.nftables import Dropped, NftElements, NftTransaction, Spec
 from wgd.nftset import NamedSet
@@ -35,13 +35,14 @@ class Table:
     """Our table, read and changed time and again: nothing is read while no transaction of anybody has taken
     effect, and no set is decoded again that is told in the same bytes.
 
-    `ours` are the generations that our own transactions made. It keeps its socket, unlike others, because
-    closing one waits until the kernel has cleaned up behind deleted elements: 15 ms."""
+    `ours` are the generations that our own transactions made. Its socket is kept also because closing one
+    waits until the kernel has cleaned up behind deleted elements: 15 ms."""
 
     def __init__(self, ours: set[int]) -> None:
         self._ours = ours
-        self._socket: Netlink | None = None
+        self._kept = Kept(netlink.NETFILTER)
         self._generation: int | None = None
+        self._latest: int | None = None
         self._all: list[Spec] = []
         self._sets: dict[str, tuple[Dumped, NamedSet]] = {}
 
@@ -61,13 +62,14 @@ class Table:
         """What our rules have dropped; nothing if there are none. Raises KernelError."""
         if _supported(self.generation) is None:
             return []
-        with self._kernel() as kernel:
+        with self._kept.errand() as kernel:
             return nfcodec.parse_drops(kernel.dump(_READ, nfcodec.GETRULE, about_table()).bodies)
 
     def generation(self) -> int:
         """The number of the last change to any nftables rule in this network namespace."""
-        with self._kernel() as kernel:
-            return _generation(kernel)
+        with self._kept.errand() as kernel:
+            self._latest = latest = _generation(kernel)
+        return latest
 
     def run(self, op: NftTransaction) -> None:
         """All lines together or none. Raises KernelError."""
@@ -77,33 +79,20 @@ class Table:
     def change_elements(self, op: NftElements) -> None:
         """All edits together or none. Raises KernelError."""
         begin, end = (Request(kind, 0, nfcodec.ABOUT_TRANSACTION) for kind in (nfcodec.BEGIN, nfcodec.END))
-        with self._own_generation(), self._kernel() as kernel:
+        with self._own_generation(), self._kept.errand() as kernel:
             kernel.transact("change a set", begin, nfsets.encode_edits(op.edits), end)
 
     @contextmanager
-    def _kernel(self) -> Iterator[Netlink]:
-        """After a failure the socket may hold answers that nobody waits for."""
-        if self._socket is None:
-            self._socket = Netlink(netlink.NETFILTER)
-        self._socket.begin()
-        try:
-            yield self._socket
-        except BaseException:
-            self._socket.close()
-            self._socket = None
-            raise
-
-    @contextmanager
     def _own_generation(self) -> Iterator[None]:
-        before = self.generation()
+        before = self.generation() if self._latest is None else self._latest
         yield
         after = self.generation()
-        if after == before + 1:  # otherwise somebody else's change came between
+        if after == before + 1:  # otherwise somebody else's change came since we last asked
             self._ours.add(after)
 
     def _read(self) -> list[Spec]:
         try:
-            with self._kernel() as kernel:
+            with self._kept.errand() as kernel:
                 (table,) = kernel.request(_READ, nfcodec.GETTABLE, about_table())
                 chains, rules, sets, objects, flowtables = (
                     kernel.dump(_READ, kind, about_table()).bodies for kind in _SORTS

@@ -18,6 +18,7 @@ from wgd.kernel.netlink import (
     NOTHING_YET,
     U32,
     Dumped,
+    Kept,
     Netlink,
     Request,
     absent_is_done,
@@ -48,6 +49,7 @@ class Routes:
     """
 
     def __init__(self) -> None:
+        self._kept = Kept(netlink.ROUTE)
         self._dumps: Mapping[int, Dumped] = dict.fromkeys(FAMILIES.values(), NOTHING_YET)
         self._names = DeviceNames()
         self._known: dict[bytes, Route | None] = {}
@@ -68,6 +70,35 @@ class Routes:
                 self._known[message] = known[message] if message in known else parse_route(message, names)
         self._routes = [route for route in self._known.values() if route is not None]
         return self._routes
+
+    def set(self, op: RouteSet) -> None:
+        """Adds or replaces them all; those that the kernel takes stay when others are refused."""
+        flags = netlink.CREATE | (netlink.REPLACE if op.replace else netlink.EXCLUSIVE)
+        doing = "replace route" if op.replace else "add route"
+        self._change(doing, op.routes, _NEWROUTE, flags, _SCOPE_LINK)
+
+    def delete(self, op: RouteDelete) -> None:
+        """Deletes them where protocol and device are as given; others, and those gone already, are let be."""
+        with absent_is_done(ENODEV):
+            self._change("delete route", op.routes, _DELROUTE, 0, _SCOPE_ANY, harmless=ESRCH)
+
+    def _change(
+        self, doing: str, routes: Sequence[Route], kind: int, flags: int, scope: int, harmless: int = 0
+    ) -> None:
+        devices = {str(route.device) for route in routes}
+        index = {device: index_of(device, f"{doing} dev {device}") for device in devices}
+        requests = [
+            Request(kind, flags, pack_route(route, index[str(route.device)], scope)) for route in routes
+        ]
+        with self._kept.errand() as kernel:
+            refused = kernel.batch(doing, requests)
+        grave = {
+            at: KernelError(f"{doing} {routes[at].destination} dev {routes[at].device}", errno, text)
+            for at, (errno, text) in refused.items()
+            if errno != harmless
+        }
+        if grave:
+            raise PartialFailure([*grave.values()], {at: str(error) for at, error in grave.items()})
 
 
 def _main_table(kernel: Netlink, family: int, last: Dumped) -> Dumped:
@@ -96,36 +127,6 @@ def parse_route(message: bytes, names: Mapping[int, str | None]) -> Route | None
         RTA_GATEWAY in has or _RTA_VIA in has or _RTA_MULTIPATH in has,
         number(attributes(has[RTA_METRICS]).get(RTAX_MTU, NONE)) if RTA_METRICS in has else 0,
     )
-
-
-def set_routes(op: RouteSet) -> None:
-    """Adds or replaces them all; those that the kernel takes stay when others are refused."""
-    flags = netlink.CREATE | (netlink.REPLACE if op.replace else netlink.EXCLUSIVE)
-    doing = "replace route" if op.replace else "add route"
-    _change_routes(doing, op.routes, _NEWROUTE, flags, _SCOPE_LINK)
-
-
-def delete_routes(op: RouteDelete) -> None:
-    """Deletes them where protocol and device are as given; others, and those gone already, are let be."""
-    with absent_is_done(ENODEV):
-        _change_routes("delete route", op.routes, _DELROUTE, 0, _SCOPE_ANY, harmless=ESRCH)
-
-
-def _change_routes(
-    doing: str, routes: Sequence[Route], kind: int, flags: int, scope: int, harmless: int = 0
-) -> None:
-    devices = {str(route.device) for route in routes}
-    index = {device: index_of(device, f"{doing} dev {device}") for device in devices}
-    requests = [Request(kind, flags, pack_route(route, index[str(route.device)], scope)) for route in routes]
-    with Netlink(netlink.ROUTE) as kernel:
-        refused = kernel.batch(doing, requests)
-    grave = {
-        at: KernelError(f"{doing} {routes[at].destination} dev {routes[at].device}", errno, text)
-        for at, (errno, text) in refused.items()
-        if errno != harmless
-    }
-    if grave:
-        raise PartialFailure([*grave.values()], {at: str(error) for at, error in grave.items()})
 
 
 def pack_route(route: Route, index: int, scope: int) -> bytes:

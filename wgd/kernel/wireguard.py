@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from wgd.errors import KernelError
 from wgd.kernel import dropping, netlink, wgcodec
-from wgd.kernel.netlink import U16, Netlink, attribute, attributes
+from wgd.kernel.netlink import U16, Kept, Netlink, attribute, attributes
 from wgd.kernel.peerdump import PeerDump
 from wgd.kinds.device import Device, DeviceSet
 from wgd.kinds.peer import Peer, PeerEdit
@@ -33,8 +33,9 @@ def supported() -> bool:
 class KernelTunnel:
     """One device, from reading to reading: what the kernel tells in the same bytes is the same value."""
 
-    def __init__(self, interface: str) -> None:
-        self._interface = interface
+    def __init__(self, kept: Kept, interface: str) -> None:
+        """`kept`: a socket of generic netlink; from another one each time the same answer is other bytes."""
+        self._kept, self._interface = kept, interface
         self._dumped = netlink.NOTHING_YET
         self._decoder = PeerDump(interface)
         self.device = Device(interface, None)
@@ -43,51 +44,53 @@ class KernelTunnel:
     def read(self) -> None:
         """Raises KernelError with ENODEV if there is no device of that name."""
         doing, asked = f"read {self._interface}", wgcodec.get_device(self._interface)
-        dumped = _talk(doing, lambda kernel, family: kernel.dump(doing, family, asked, self._dumped))
+        dumped = _talk(
+            self._kept, doing, lambda kernel, family: kernel.dump(doing, family, asked, self._dumped)
+        )
         if dumped is not self._dumped:
             self.device = wgcodec.parse_device(self._interface, dumped.bodies)
             self.peers = self._decoder.parse(dumped.bodies)
             self._dumped = dumped._replace(bodies=[])
 
 
-def set_device(op: DeviceSet) -> None:
+def set_device(kept: Kept, op: DeviceSet) -> None:
     """Sets what the op names."""
-    _send(f"set up {op.interface}", [wgcodec.set_device(op)])
+    _send(kept, f"set up {op.interface}", [wgcodec.set_device(op)])
 
 
-def set_peers(interface: str, edits: Sequence[PeerEdit]) -> None:
+def set_peers(kept: Kept, interface: str, edits: Sequence[PeerEdit]) -> None:
     """Applies the edits in order, up to the first that is refused; nothing is rolled back."""
     if not dropping.by_name(os.uname().release):
         edits = dropping.over_dummy(interface, edits)
-    _send(f"set peers of {interface}", list(wgcodec.set_peers(interface, edits)))
+    _send(kept, f"set peers of {interface}", list(wgcodec.set_peers(interface, edits)))
 
 
-def _send(doing: str, bodies: Sequence[bytes]) -> None:
+def _send(kept: Kept, doing: str, bodies: Sequence[bytes]) -> None:
     def errand(kernel: Netlink, family: int) -> None:
         for body in bodies:
             kernel.request(doing, family, body)
 
-    _talk(doing, errand)
+    _talk(kept, doing, errand)
 
 
-def _talk(doing: str, errand: Callable[[Netlink, int], T]) -> T:
+def _talk(kept: Kept, doing: str, errand: Callable[[Netlink, int], T]) -> T:
     """Does the errand, which gets the family's number. If the kernel does not know that one any more, the
     module was unloaded and loaded again."""
     try:
-        return _attempt(doing, errand)
+        return _attempt(kept, doing, errand)
     except KernelError as error:
         if error.errno != ENOENT:
             raise
         family.cache_clear()
-        return _attempt(doing, errand)
+        return _attempt(kept, doing, errand)
 
 
-def _attempt(doing: str, errand: Callable[[Netlink, int], T]) -> T:
+def _attempt(kept: Kept, doing: str, errand: Callable[[Netlink, int], T]) -> T:
     number = family()
     if number is None:
         family.cache_clear()
         raise KernelError(doing, EOPNOTSUPP, "this kernel has no WireGuard")
-    with Netlink(netlink.GENERIC) as kernel:
+    with kept.errand() as kernel:
         return errand(kernel, number)
 
 
