@@ -78,7 +78,7 @@ class Daemon:
         self._wake, self._woken = socket.socketpair()
         self._events = NetlinkEvents(self._kernel.generations)
         self._watch: DirectoryWatch | None = None
-        self._resolver = dns.Resolver(self._ring)
+        self._endpoints, self._resolver = dns.Endpoints(), dns.Resolver(self._ring)
         self._listener = Listener()
         self._files = ConfigFiles(directories)
         self._loaded = Loaded()
@@ -212,7 +212,7 @@ class Daemon:
         config = self._loaded.config
         edit = self._ahead(config)
         ahead = run_ahead(self._kernel, edit) if edit else None
-        self._resolver.want(dns.endpoints(config))
+        self._resolver.want(self._endpoints.of(config))
         self._settled = None
         done = reconcile(
             self._kernel,

@@ -6,8 +6,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wgd.sources.dns import PATIENCE, RETRY, Addresses, Resolver, literal
+from tests.strategies import configs
+from wgd.config.document import Config
+from wgd.sources.dns import PATIENCE, RETRY, Addresses, Endpoints, Resolver, endpoints, literal
 
 HUB, OTHER = "hub.example:51820", "other.example:1"
 A: Addresses = (("198.51.100.15", 51820),)
@@ -23,6 +27,19 @@ LITERALS = (
 @pytest.mark.parametrize(("text", "expected"), LITERALS, ids=[x[0] for x in LITERALS])
 def test_literal(text: str, expected: Addresses | None) -> None:
     assert literal(text) == expected
+
+
+@given(st.lists(configs(), min_size=1, max_size=4))
+def test_the_endpoints_of_one_config_after_the_other(steps: list[Config]) -> None:
+    asked = Endpoints()
+    for config in [*steps, Config()]:
+        assert asked.of(config) == {
+            str(peer.endpoint)
+            for interface in config.interfaces.values()
+            for peer in interface.peers
+            if interface.enabled and peer.enabled and peer.endpoint
+        }
+        assert asked.of(config) == endpoints(config)
 
 
 class Dns:

@@ -9,9 +9,10 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from wgd.config.document import Config
+from wgd.config.document import Config, Peer
+from wgd.listing import touched
 
 Addresses = tuple[tuple[str, int], ...]
 
@@ -24,12 +25,27 @@ up meanwhile. There is never a third."""
 
 def endpoints(config: Config) -> frozenset[str]:
     """The endpoints that enabled interfaces want, as "host:port"."""
-    return frozenset(
-        str(peer.endpoint)
-        for interface in config.enabled()
-        for peer in interface.peers
-        if peer.enabled and peer.endpoint is not None
-    )
+    return Endpoints().of(config)
+
+
+class Endpoints:
+    """The same of one config after the other: a peer that stayed is not looked at again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Sequence[Peer], Counter[str]]] = {}
+
+    def of(self, config: Config) -> frozenset[str]:
+        known, self._known = self._known, {}
+        for interface in config.enabled():
+            peers, wanted = known.get(interface.name, ((), Counter()))
+            differs = touched(peers, interface.peers)
+            now = wanted + _called(differs.come) - _called(differs.gone)
+            self._known[interface.name] = interface.peers, now
+        return frozenset[str]().union(*(wanted for _, wanted in self._known.values()))
+
+
+def _called(peers: Iterable[Peer]) -> Counter[str]:
+    return Counter(str(peer.endpoint) for peer in peers if peer.enabled and peer.endpoint is not None)
 
 
 def literal(text: str) -> Addresses | None:
