@@ -161,15 +161,3 @@ def test_the_generation_counts_transactions_and_ours_are_known(kernel: LinuxKern
         run(kernel, "add rule inet wgd nowhere accept")
     assert kernel.generations == {before + 1}
     assert generation() == before + 2
-
-
-def test_a_transaction_after_another_s_that_nobody_has_read_is_not_taken_for_the_only_one(
-    kernel: LinuxKernel, namespace: Host
-) -> None:
-    before = generation()
-    run(kernel, *OURS)
-    namespace.nft("add table inet theirs")
-    run(kernel, "add chain inet wgd more")
-    assert kernel.generations == {before + 1} and generation() == before + 3
-    run(kernel, "delete chain inet wgd more")
-    assert kernel.generations == {before + 1, before + 4}

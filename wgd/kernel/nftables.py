@@ -42,7 +42,6 @@ class Table:
         self._ours = ours
         self._kept = Kept(netlink.NETFILTER)
         self._generation: int | None = None
-        self._latest: int | None = None
         self._all: list[Spec] = []
         self._sets: dict[str, tuple[Dumped, NamedSet]] = {}
 
@@ -68,8 +67,7 @@ class Table:
     def generation(self) -> int:
         """The number of the last change to any nftables rule in this network namespace."""
         with self._kept.errand() as kernel:
-            self._latest = latest = _generation(kernel)
-        return latest
+            return _generation(kernel)
 
     def run(self, op: NftTransaction) -> None:
         """All lines together or none. Raises KernelError."""
@@ -84,10 +82,10 @@ class Table:
 
     @contextmanager
     def _own_generation(self) -> Iterator[None]:
-        before = self.generation() if self._latest is None else self._latest
+        before = self.generation()
         yield
         after = self.generation()
-        if after == before + 1:  # otherwise somebody else's change came since we last asked
+        if after == before + 1:  # otherwise somebody else's change came between
             self._ours.add(after)
 
     def _read(self) -> list[Spec]:
