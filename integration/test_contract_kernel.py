@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from integration.host import Host
+from integration.test_daemon import until
 from tests.contract import SCENARIOS, World
 from wgd.explain.sight import Lookup, Way
 from wgd.kernel import lookup
@@ -40,6 +43,8 @@ class RealWorld(World):
 
     def delete_link(self, name: str) -> None:
         self._ip(f"link delete {name}")
+        # Its process ends a little later; until then another one finds the socket in use.
+        assert until(lambda: not Path(f"/run/wireguard/{name}.sock").exists())
 
     def set_link(self, name: str, up: bool) -> None:
         self._ip(f"link set {name} {'up' if up else 'down'}")
