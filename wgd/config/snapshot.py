@@ -33,8 +33,8 @@ class Snapshot(Mapping[str, V]):
         if not undo:
             return self
         names_stay = all(one is not _ABSENT and wanted[name] is not _ABSENT for name, one in undo.items())
-        own = self._contents is not None and self._next is None and names_stay
-        contents = self._all() if own else {**self._all()}
+        gives = names_stay and self._next is None
+        contents = self._all() if gives else {**self._all()}
         for name in undo:
             if wanted[name] is _ABSENT:
                 del contents[name]
@@ -44,8 +44,9 @@ class Snapshot(Mapping[str, V]):
         made._contents = contents if names_stay else dict(sorted(contents.items()))
         made._length = len(contents)
         if self._next is None:
-            self._contents = None if own else self._contents
             self._next, self._undo = made, undo
+        if gives:
+            self._contents = None
         return made
 
     def until(self, other: object) -> frozenset[str] | None:
